@@ -1,0 +1,9 @@
+//! A meeting point: the words ([`BarrierCell`]) apart from the handles ([`Barrier`], [`Party`]).
+
+mod error;
+mod party;
+mod raw;
+
+pub use error::{Absence, BarrierError, Lost};
+pub use party::{Barrier, BarrierWaitResult, Party};
+pub use raw::BarrierCell;

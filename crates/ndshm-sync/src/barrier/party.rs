@@ -1,0 +1,225 @@
+//! The handles that a process works with.
+
+use std::ptr::NonNull;
+use std::slice;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::error::{Absence, BarrierError, Lost};
+use super::raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
+use crate::layout::Place;
+use crate::member::{MemberId, Members};
+use crate::wait::Deadline;
+
+/// This process's handle on a barrier in shared memory: a fixed number of parties, each with a
+/// rank, that go on only when all have arrived.
+///
+/// - **Death.** A phase whose missing party is dead, or has withdrawn, is *broken*: all who wait
+///   in it, and all who come later, get [`BarrierError::Broken`], which names the lost ranks. A
+///   party that died after it had arrived does not break that phase, but the next.
+/// - **Waiting.** Spins or yields for at most a tenth of a millisecond, spinning where there is a
+///   processor for each party; then sleeps, and looks every 40 ms whether the missing still live.
+/// - **Time-outs** break the barrier too, as in Python and Java: the others would otherwise wait
+///   for one that has gone on without them.
+/// - **Reset.** [`reset`](Self::reset) makes a broken barrier whole once the lost ranks have been
+///   joined anew.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// # use ndshm_sync::{Members, Region};
+/// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+/// # // SAFETY: fresh zeroed memory, used for nothing else.
+/// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+/// let members = Members::join(region)?;
+/// let barrier = members.layout().barrier(2)?;
+/// std::thread::scope(|s| {
+///     let [mut a, mut b] = [0, 1].map(|rank| barrier.join(rank).unwrap());
+///     let other = s.spawn(move || b.wait().map(|r| r.is_leader()));
+///     let one = a.wait().unwrap().is_leader();
+///     assert!(one != other.join().unwrap().unwrap()); // exactly one leads
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Barrier<'m> {
+    raw: RawBarrier<'m>,
+}
+
+impl<'m> Barrier<'m> {
+    /// A handle on the barrier at `cell`, for this membership.
+    ///
+    /// [`Layout::barrier`](crate::Layout::barrier) does this safely.
+    ///
+    /// # Safety
+    ///
+    /// `cell` is followed by `parties` cells of 64 bytes, all aligned to 64, mapped for `'m`, zero
+    /// before their first use; every process uses them as a barrier of as many parties, with a
+    /// membership of the same table as `members`.
+    #[must_use]
+    pub unsafe fn new(
+        cell: NonNull<BarrierCell>,
+        parties: usize,
+        members: &'m Members<'m>,
+    ) -> Self {
+        // SAFETY: the first party's cell follows the head (caller's promise).
+        let first = unsafe { cell.add(1) }.cast::<PartyCell>();
+        // SAFETY: `parties` cells from there on (caller's promise), made of atomics.
+        let parties = unsafe { slice::from_raw_parts(first.as_ptr(), parties) };
+        // SAFETY: mapped for `'m` (caller's promise), made of atomics.
+        let head = unsafe { cell.as_ref() };
+        Self { raw: RawBarrier { head, parties, members } }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.raw.head.place
+    }
+
+    /// How many parties meet here.
+    #[must_use]
+    pub const fn parties(&self) -> usize {
+        self.raw.parties.len()
+    }
+
+    /// Becomes the party of that rank; dropping the result withdraws.
+    ///
+    /// # Errors
+    ///
+    /// [`BarrierError::NoSuchRank`], [`BarrierError::RankTaken`] while a living member has that
+    /// rank, [`BarrierError::Forked`].
+    pub fn join(&self, rank: usize) -> Result<Party<'m>, BarrierError> {
+        let members = self.raw.members;
+        if !members.is_mine() {
+            return Err(BarrierError::Forked);
+        }
+        let parties = self.parties();
+        let cell = self.raw.parties.get(rank).ok_or(BarrierError::NoSuchRank { rank, parties })?;
+        let mut owner = cell.owner.load(Ordering::Acquire);
+        loop {
+            if let Some(id) = MemberId::from_bits(owner) {
+                let gone = cell.absence.load(Ordering::SeqCst) != 0;
+                if !gone && members.is_alive(id) {
+                    return Err(BarrierError::RankTaken { rank, by: members.describe(id) });
+                }
+            }
+            let me = members.me().to_bits();
+            match cell.owner.compare_exchange(owner, me, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(now) => owner = now,
+            }
+        }
+        cell.absence.store(0, Ordering::SeqCst);
+        Ok(Party { barrier: *self, rank })
+    }
+
+    /// Says that the party of that rank will not come any more: for a launcher that knows before
+    /// the others can. Whoever waits for it gets [`BarrierError::Broken`]; those who have met it
+    /// for the last time are not disturbed. Does nothing for a rank that there is not.
+    pub fn withdraw(&self, rank: usize, why: Absence) {
+        if rank < self.parties() && self.raw.members.is_mine() {
+            self.raw.withdraw(rank, why);
+        }
+    }
+
+    /// Whether the barrier is broken at this moment.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.raw.is_broken()
+    }
+
+    /// Makes a broken barrier whole, and does nothing to another. Those who still wait in the
+    /// broken phase get their error. A rank that was lost has to be joined anew, or the next
+    /// phase breaks too.
+    pub fn reset(&self) {
+        if self.raw.members.is_mine() {
+            self.raw.reset();
+        }
+    }
+
+    fn lost(&self) -> Vec<Lost> {
+        let members = self.raw.members;
+        let ranks = self.raw.parties.iter().enumerate();
+        ranks
+            .filter_map(|(rank, cell)| {
+                let said = Absence::from_bits(cell.absence.load(Ordering::SeqCst));
+                let why = said.or_else(|| self.raw.is_dead(cell).then_some(Absence::Died))?;
+                let owner = MemberId::from_bits(cell.owner.load(Ordering::Acquire));
+                Some(Lost { rank, why, member: owner.map(|id| members.describe(id)) })
+            })
+            .collect()
+    }
+
+    fn missing(&self, except: usize) -> Vec<usize> {
+        let lost = |rank| rank != except && !self.raw.has_arrived(rank);
+        (0..self.parties()).filter(|&rank| lost(rank)).collect()
+    }
+}
+
+/// One party of a [`Barrier`]; dropping it withdraws, which breaks the barrier for those who wait.
+#[derive(Debug)]
+pub struct Party<'m> {
+    barrier: Barrier<'m>,
+    rank: usize,
+}
+
+impl Party<'_> {
+    /// Its rank.
+    #[must_use]
+    pub const fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// Waits until all parties have arrived, as long as the missing ones live. What any party
+    /// wrote before, all see after.
+    ///
+    /// # Errors
+    ///
+    /// [`BarrierError::Broken`], [`BarrierError::Forked`].
+    pub fn wait(&mut self) -> Result<BarrierWaitResult, BarrierError> {
+        self.wait_until(Deadline::Never)
+    }
+
+    /// As [`wait`](Self::wait), for at most `timeout` on the monotonic clock. A time-out breaks
+    /// the barrier.
+    ///
+    /// # Errors
+    ///
+    /// [`BarrierError::TimedOut`], [`BarrierError::Broken`], [`BarrierError::Forked`].
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
+        self.wait_until(Deadline::after(timeout))
+    }
+
+    fn wait_until(&mut self, deadline: Deadline) -> Result<BarrierWaitResult, BarrierError> {
+        let Barrier { raw } = self.barrier;
+        if !raw.members.is_mine() {
+            return Err(BarrierError::Forked);
+        }
+        match raw.wait(self.rank, deadline) {
+            Ok(leader) => Ok(BarrierWaitResult { leader }),
+            Err(NotMet::Broken) => Err(BarrierError::Broken { lost: self.barrier.lost() }),
+            Err(NotMet::TimedOut) => {
+                Err(BarrierError::TimedOut { missing: self.barrier.missing(self.rank) })
+            }
+        }
+    }
+}
+
+impl Drop for Party<'_> {
+    fn drop(&mut self) {
+        self.barrier.withdraw(self.rank, Absence::Left);
+    }
+}
+
+/// What [`Party::wait`] returns, as in `std::sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BarrierWaitResult {
+    leader: bool,
+}
+
+impl BarrierWaitResult {
+    /// `true` for exactly one party of each phase (for none where the one that ended it died in
+    /// that moment).
+    #[must_use]
+    pub const fn is_leader(&self) -> bool {
+        self.leader
+    }
+}

@@ -1,0 +1,170 @@
+//! Where in a region things lie: one after another, in the order in which they are asked for.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytemuck::Pod;
+
+use crate::barrier::{Barrier, BarrierCell};
+use crate::member::Members;
+use crate::mutex::{Mutex, MutexCell};
+
+/// Hands out the locks and barriers of a region, each at an address of its own.
+///
+/// There is one sequence per membership, however often [`Members::layout`] is called: nothing
+/// that it has handed out is ever handed out again. Every process has to ask for the same things
+/// in the same order; kind and size are written beside each, and a process that asks for
+/// something else at that place gets [`LayoutError::Differs`].
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// # use ndshm_sync::{Members, Region};
+/// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+/// # // SAFETY: fresh zeroed memory, used for nothing else.
+/// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+/// let members = Members::join(region)?;
+/// let mut layout = members.layout();
+/// let hits = layout.mutex(0_u64)?;
+/// let best = layout.mutex([f64::INFINITY, 0.0])?;
+/// let start = layout.barrier(4)?;
+/// # let _ = (hits, best, start);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Layout<'m> {
+    members: &'m Members<'m>,
+    cursor: &'m AtomicUsize,
+}
+
+impl<'m> Layout<'m> {
+    pub(crate) const fn new(members: &'m Members<'m>, cursor: &'m AtomicUsize) -> Self {
+        Self { members, cursor }
+    }
+
+    /// The next thing of the region is a mutex around a `T`. Whoever asks first has `initial`
+    /// written there.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`].
+    pub fn mutex<T: Pod + Send>(&mut self, initial: T) -> Result<Mutex<'m, T>, LayoutError> {
+        let cell: NonNull<MutexCell<T>> = self.take(1)?;
+        // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant
+        // 1), valid for any bytes, and shared only in the same way (region invariant 2).
+        let cell = unsafe { cell.as_ref() };
+        let offer = Place::describe(b'm', size_of::<T>());
+        Mutex::PLACE(cell).settle(offer)?;
+        // SAFETY: the region has one table, and all who use the region are members of it.
+        let mutex = unsafe { Mutex::new(cell, self.members) };
+        mutex.initialise(initial).map_err(|_| LayoutError::Forked)?;
+        Ok(mutex)
+    }
+
+    /// The next thing of the region is a barrier for `parties` parties.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`].
+    pub fn barrier(&mut self, parties: usize) -> Result<Barrier<'m>, LayoutError> {
+        let cells = parties
+            .checked_add(1)
+            .filter(|_| parties >= 1)
+            .ok_or(LayoutError::Parties { parties })?;
+        let cell: NonNull<BarrierCell> = self.take(cells)?;
+        // SAFETY: `take` found room for the head and a cell for each party, aligned, mapped for
+        // longer than `'m` (region invariant 1), valid for any bytes, and shared only in the same
+        // way (region invariant 2); all who use the region are members of its one table.
+        let barrier = unsafe { Barrier::new(cell, parties, self.members) };
+        barrier.place().settle(Place::describe(b'b', parties))?;
+        Ok(barrier)
+    }
+
+    /// Takes the place of `count` cells of a type that is aligned to 64.
+    fn take<T>(&mut self, count: usize) -> Result<NonNull<T>, LayoutError> {
+        if !self.members.is_mine() {
+            return Err(LayoutError::Forked);
+        }
+        let region = self.members.region();
+        let full = |need| LayoutError::Full { need, len: region.len() };
+        let size = size_of::<T>().checked_mul(count).ok_or_else(|| full(usize::MAX))?;
+        let mut offset = self.cursor.load(Ordering::Relaxed);
+        loop {
+            let end = offset.checked_add(size).ok_or_else(|| full(usize::MAX))?;
+            if end > region.len() {
+                return Err(full(end));
+            }
+            // Relaxed: each place is handed out once, and that is all the cursor says.
+            match self.cursor.compare_exchange_weak(
+                offset,
+                end,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return region.at(offset).ok_or_else(|| full(end)),
+                Err(now) => offset = now,
+            }
+        }
+    }
+}
+
+/// The first word of everything that a layout hands out: what it is. Zero while nobody has asked.
+#[repr(transparent)]
+#[derive(Debug)]
+pub(crate) struct Place(AtomicU64);
+
+impl Place {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Kind in the low byte, size above it.
+    fn describe(kind: u8, size: usize) -> u64 {
+        (size as u64) << 8 | u64::from(kind)
+    }
+
+    /// Whoever comes first decides; who comes later must want the same.
+    fn settle(&self, wanted: u64) -> Result<(), LayoutError> {
+        // Relaxed: a constant, which guards nothing else.
+        match self.0.compare_exchange(0, wanted, Ordering::Relaxed, Ordering::Relaxed) {
+            Err(found) if found != wanted => Err(LayoutError::Differs { found, wanted }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why a region has no place for what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayoutError {
+    /// The region is too short.
+    #[error("the region is too short: it has {len} bytes, and this would end at byte {need}")]
+    Full {
+        /// Where it would end.
+        need: usize,
+        /// Length of the region in bytes.
+        len: usize,
+    },
+    /// Another process asked for something else at this place.
+    #[error(
+        "another process has laid this region out differently: it has {found:#x} where {wanted:#x} \
+         was asked for (kind in the low byte, size above); ask for the same things in the same order"
+    )]
+    Differs {
+        /// What is there.
+        found: u64,
+        /// What was asked for.
+        wanted: u64,
+    },
+    /// A barrier needs at least one party.
+    #[error("a barrier for {parties} parties cannot be made")]
+    Parties {
+        /// How many were asked for.
+        parties: usize,
+    },
+    /// This process was forked from the one that joined.
+    #[error(
+        "this process was forked from a member of the region and is not one itself: join anew in \
+         the child"
+    )]
+    Forked,
+}

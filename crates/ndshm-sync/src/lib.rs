@@ -1,0 +1,56 @@
+//! Mutexes and barriers between processes, on any shared memory, that survive the SIGKILL of any
+//! of them.
+//!
+//! The words of a lock lie in memory that several processes map; no pointer and no process id is
+//! in them. A process takes part by *joining*: it gets a slot in a table at the start of that
+//! memory, and holds a kernel lock on one byte of the file for as long as it lives. A lock word
+//! names its holder by slot and generation, so whoever waits can ask the kernel whether the holder
+//! still lives, take over from the dead by one compare-and-swap, and be told who that was.
+//! Uncontended, a lock is one compare-and-swap and an unlock one swap, as between threads.
+//!
+//! # Index
+//!
+//! - [`Region`]: an address, a length, a file: any shared mapping. The one `unsafe` step.
+//! - [`Members`]: this process's place among those that take part; who is alive.
+//! - [`Layout`]: hands out the locks of a region, each where no other lies.
+//! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
+//!   memory themselves.
+//! - [`Barrier`], [`Party`], [`BarrierError`].
+//!
+//! ```
+//! use std::os::fd::AsFd;
+//! use ndshm_sync::{LockError, Members, Region};
+//!
+//! # fn map() -> (std::ptr::NonNull<u8>, std::fs::File) { ndshm_testkit::map_memfd(1 << 16) }
+//! let (base, file) = map(); // 64 KiB of zeroed shared memory, from anybody's mmap
+//! // SAFETY: mapped for as long as `members` lives, and used through this crate only.
+//! let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+//! let members = Members::join(region)?;
+//! let mut layout = members.layout(); // every process asks for the same, in the same order
+//! let total = layout.mutex(0.0_f64)?;
+//! *total.lock().map_err(LockError::without_guard)? += 1.5;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What is promised, and to whom
+//!
+//! The promise is about processes. A thread that is cancelled while it holds a guard is the
+//! program's fault; so is a peer that writes into the words by other means. Everything else, a
+//! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
+//! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
+
+mod barrier;
+mod layout;
+mod member;
+mod mutex;
+mod region;
+mod sys;
+mod wait;
+
+pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
+pub use layout::{Layout, LayoutError};
+pub use member::{JoinError, Member, MemberId, Members};
+pub use mutex::{
+    Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
+};
+pub use region::Region;

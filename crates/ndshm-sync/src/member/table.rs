@@ -1,0 +1,119 @@
+//! The table of members, at the start of a region.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sys;
+
+/// Slots in the table: what fills 16 KiB.
+pub(super) const SLOTS: usize = 1020;
+
+/// Written into the first word by whoever joins first: "ndsync" and the version of this layout.
+pub(super) const VERSION: u64 = u64::from_le_bytes(*b"ndsync\x01\x00");
+
+/// # Layout
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 8 | 0 before anybody joined, then [`VERSION`] |
+/// | 8 | 56 | zero, reserved |
+/// | 64 | 16 x 1020 | the slots |
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(super) struct Table {
+    version: AtomicU64,
+    reserved: [AtomicU64; 7],
+    slots: [Slot; SLOTS],
+}
+
+/// # Layout
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 8 | generation << 32, process id; written by the holder of the slot's byte lock |
+/// | 8 | 8 | rank + 1, or 0; written by the same, before the generation |
+#[repr(C)]
+#[derive(Debug)]
+struct Slot {
+    stamp: AtomicU64,
+    rank: AtomicU64,
+}
+
+const _: () = assert!(size_of::<Table>() == 16 * 1024);
+
+/// Who took a slot last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) generation: u32,
+    /// For reports only.
+    pub(super) pid: u32,
+}
+
+impl Table {
+    /// Claims fresh memory for this version; the version found, where it is another.
+    pub(super) fn check_version(&self) -> Result<(), u64> {
+        // Relaxed: a constant, which guards nothing else.
+        match self.version.compare_exchange(0, VERSION, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) | Err(VERSION) => Ok(()),
+            Err(found) => Err(found),
+        }
+    }
+
+    /// The last stamp of `slot`; `None` where there is no such slot (a corrupted word).
+    pub(super) fn stamp(&self, slot: u16) -> Option<Stamp> {
+        // Acquire pairs with the Release in `publish`: with the generation comes the rank.
+        let word = self.slots.get(usize::from(slot))?.stamp.load(Ordering::Acquire);
+        #[allow(clippy::cast_possible_truncation, reason = "takes the fields out of the word")]
+        Some(Stamp { generation: (word >> 32) as u32, pid: word as u32 })
+    }
+
+    pub(super) fn rank(&self, slot: u16) -> Option<u32> {
+        let word = self.slots.get(usize::from(slot))?.rank.load(Ordering::Relaxed);
+        u32::try_from(word.checked_sub(1)?).ok()
+    }
+
+    /// Locks a slot that no living process holds, for the description behind `fd`.
+    pub(super) fn take_slot(&self, fd: BorrowedFd<'_>) -> io::Result<Option<u16>> {
+        // Slots never used come first: one look in memory finds them, where a used one must be
+        // tried with a system call; and the dead stay nameable for as long as possible.
+        let unused = |s: &Slot| s.stamp.load(Ordering::Relaxed) == 0;
+        let fresh = self.slots.iter().enumerate().filter(|(_, s)| unused(s));
+        let used = self.slots.iter().enumerate();
+        for (slot, _) in fresh.chain(used) {
+            let slot = u16::try_from(slot).expect("the table has fewer than 65,536 slots");
+            if sys::try_lock_slot(fd, slot)? {
+                return Ok(Some(slot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the stamp of a slot whose lock the caller holds; returns the new generation.
+    pub(super) fn publish(&self, slot: u16, pid: u32, rank: Option<u32>) -> u32 {
+        let s = &self.slots[usize::from(slot)];
+        #[allow(clippy::cast_possible_truncation, reason = "takes the field out of the word")]
+        let before = (s.stamp.load(Ordering::Relaxed) >> 32) as u32;
+        // Never 0, which means "never used". After 2^32 joins of one slot the count begins anew;
+        // a word would have to name a dead member for that long to be taken for a living one.
+        let generation = before.wrapping_add(1).max(1);
+        s.rank.store(rank.map_or(0, |r| u64::from(r) + 1), Ordering::Relaxed);
+        // Release: who sees this generation sees the rank that goes with it.
+        s.stamp.store(u64::from(generation) << 32 | u64::from(pid), Ordering::Release);
+        generation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn the_layout_is_as_documented() {
+        assert_eq!(offset_of!(Table, version), 0);
+        assert_eq!(offset_of!(Table, slots), 64);
+        assert_eq!(size_of::<Slot>(), 16);
+        assert_eq!(offset_of!(Slot, rank), 8);
+    }
+}

@@ -1,0 +1,188 @@
+//! Why a lock was not had, or was had with a warning.
+
+use std::error::Error;
+use std::fmt;
+
+use super::raw::Culprit;
+use crate::member::{Member, Members};
+
+/// Why [`Mutex::lock`](super::Mutex::lock) and its kin did not simply return a guard.
+#[non_exhaustive]
+pub enum LockError<G> {
+    /// The lock was had, but a holder died or panicked: what it guards may be half-changed.
+    Poisoned(Poisoned<G>),
+    /// The time was up while this member held the lock.
+    TimedOut {
+        /// Who held it; `None` where it had just been released, or a corrupted word named nobody.
+        owner: Option<Member>,
+    },
+    /// `try_lock` found that this member held the lock.
+    WouldBlock {
+        /// As for `TimedOut`.
+        owner: Option<Member>,
+    },
+    /// This process was forked from the one that joined: it has to join anew.
+    Forked,
+}
+
+/// A guard that was had in spite of a death or a panic, and who that was.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// # use ndshm_sync::{LockError, Members, Region};
+/// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+/// # // SAFETY: fresh zeroed memory, used for nothing else.
+/// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+/// # let members = Members::join(region)?;
+/// let total = members.layout().mutex(0_u64)?;
+/// let _ = std::panic::catch_unwind(|| {
+///     let _guard = total.lock().unwrap();
+///     panic!("half-way");
+/// });
+/// let mut guard = match total.lock() {
+///     Ok(guard) => guard,
+///     Err(LockError::Poisoned(poisoned)) => {
+///         assert!(poisoned.to_string().contains("panicked"));
+///         let mut guard = poisoned.into_inner();
+///         *guard = 0; // mend it, and say so
+///         guard.clear_poison();
+///         guard
+///     }
+///     Err(e) => return Err(e.to_string().into()),
+/// };
+/// *guard += 1;
+/// drop(guard);
+/// assert_eq!(*total.lock().map_err(LockError::without_guard)?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Poisoned<G> {
+    guard: G,
+    member: Member,
+    panicked: bool,
+}
+
+impl<G> Poisoned<G> {
+    pub(crate) fn new(guard: G, by: Culprit, members: &Members<'_>) -> Self {
+        let (id, panicked) = match by {
+            Culprit::Died(id) => (id, false),
+            Culprit::Panicked(id) => (id, true),
+        };
+        Self { guard, member: members.describe(id), panicked }
+    }
+
+    /// The guard, to look at what is there, mend it, and clear the poison.
+    #[must_use]
+    pub fn into_inner(self) -> G {
+        self.guard
+    }
+
+    /// The guard, borrowed.
+    #[must_use]
+    pub const fn get_ref(&self) -> &G {
+        &self.guard
+    }
+
+    /// The guard, borrowed mutably.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut G {
+        &mut self.guard
+    }
+
+    /// Who died or panicked.
+    #[must_use]
+    pub const fn member(&self) -> Member {
+        self.member
+    }
+
+    /// Whether it panicked; otherwise it died, or left, with the lock held.
+    #[must_use]
+    pub const fn panicked(&self) -> bool {
+        self.panicked
+    }
+}
+
+impl<G> LockError<G> {
+    /// The guard, where there is one.
+    #[must_use]
+    pub fn into_guard(self) -> Option<G> {
+        match self {
+            Self::Poisoned(p) => Some(p.guard),
+            _ => None,
+        }
+    }
+
+    /// The same error with the guard dropped, which borrows nothing: for `?` in functions that
+    /// return `Box<dyn Error>` or the like.
+    #[must_use]
+    pub fn without_guard(self) -> LockError<()> {
+        self.map(drop)
+    }
+
+    /// The same error about something else: the guard made into another.
+    #[must_use]
+    pub fn map<H>(self, f: impl FnOnce(G) -> H) -> LockError<H> {
+        match self {
+            Self::Poisoned(Poisoned { guard, member, panicked }) => {
+                LockError::Poisoned(Poisoned { guard: f(guard), member, panicked })
+            }
+            Self::TimedOut { owner } => LockError::TimedOut { owner },
+            Self::WouldBlock { owner } => LockError::WouldBlock { owner },
+            Self::Forked => LockError::Forked,
+        }
+    }
+}
+
+impl<G> fmt::Display for Poisoned<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.panicked { "panicked" } else { "died" };
+        write!(
+            f,
+            "{} {how} while holding the lock: what it guards may be half-changed; mend it and \
+             call clear_poison",
+            self.member
+        )
+    }
+}
+
+impl<G> fmt::Display for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Poisoned(p) => p.fmt(f),
+            Self::TimedOut { owner: Some(owner) } => {
+                write!(f, "timed out waiting for a lock held by {owner}")
+            }
+            Self::TimedOut { owner: None } => f.write_str("timed out waiting for a lock"),
+            Self::WouldBlock { owner: Some(owner) } => write!(f, "the lock is held by {owner}"),
+            Self::WouldBlock { owner: None } => f.write_str("the lock is held"),
+            Self::Forked => f.write_str(
+                "this process was forked from a member of the shared memory and is not one \
+                 itself: join (or open the array) anew in the child",
+            ),
+        }
+    }
+}
+
+impl<G> fmt::Debug for Poisoned<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poisoned")
+            .field("member", &self.member)
+            .field("panicked", &self.panicked)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<G> fmt::Debug for LockError<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Poisoned(p) => p.fmt(f),
+            Self::TimedOut { owner } => f.debug_struct("TimedOut").field("owner", owner).finish(),
+            Self::WouldBlock { owner } => {
+                f.debug_struct("WouldBlock").field("owner", owner).finish()
+            }
+            Self::Forked => f.write_str("Forked"),
+        }
+    }
+}
+
+impl<G> Error for Poisoned<G> {}
+impl<G> Error for LockError<G> {}

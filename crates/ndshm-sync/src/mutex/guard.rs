@@ -1,0 +1,97 @@
+//! Access to what a mutex guards.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use super::raw::RawMutex;
+use crate::member::Members;
+
+/// Exclusive access to the value of a [`Mutex`](super::Mutex); dropping it unlocks.
+///
+/// Not `Send`: the thread that locks unlocks. A reference that it lends may go to scoped threads.
+///
+/// ```compile_fail,E0277
+/// # fn f(mutex: ndshm_sync::Mutex<'static, u64>) {
+/// let guard = mutex.lock().unwrap();
+/// std::thread::spawn(move || drop(guard)); // a guard stays with its thread
+/// # }
+/// ```
+#[must_use = "the lock is released at once if the guard is not kept"]
+pub struct MutexGuard<'m, T> {
+    /// # Invariants
+    ///
+    /// 1. Held by `members` for as long as this guard lives.
+    raw: &'m RawMutex,
+    value: &'m UnsafeCell<T>,
+    members: &'m Members<'m>,
+    panicking: bool,
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: `&MutexGuard<T>` gives `&T`, which may be shared where `T` may.
+unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+
+impl<'m, T> MutexGuard<'m, T> {
+    /// # Safety
+    ///
+    /// `members` holds `raw`, which guards `value`, and no other guard stands for that.
+    #[inline]
+    pub(super) unsafe fn new(
+        raw: &'m RawMutex,
+        value: &'m UnsafeCell<T>,
+        members: &'m Members<'m>,
+    ) -> Self {
+        Self { raw, value, members, panicking: std::thread::panicking(), not_send: PhantomData }
+    }
+
+    /// Declares the value whole again, after it was mended: later lockers are not told of the
+    /// death or the panic any more.
+    pub fn clear_poison(&mut self) {
+        // SAFETY: held (raw invariant 1).
+        unsafe { self.raw.clear_poison(self.members) };
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held (raw invariant 1), so nobody writes while the guard is borrowed.
+        unsafe { &*self.value.get() }
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the lock is held (raw invariant 1) and the guard borrowed exclusively.
+        unsafe { &mut *self.value.get() }
+    }
+}
+
+impl<T> Drop for MutexGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.panicking && std::thread::panicking() {
+            // SAFETY: held (raw invariant 1).
+            unsafe { self.raw.poison(self.members) };
+        }
+        // SAFETY: held (raw invariant 1), and the references this guard lent have ended.
+        unsafe { self.raw.unlock(self.members) };
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

@@ -1,0 +1,12 @@
+//! Mutual exclusion: the word ([`RawMutex`]) apart from the typed handle ([`Mutex`]).
+
+mod error;
+mod guard;
+mod raw;
+mod typed;
+
+pub use error::{LockError, Poisoned};
+pub use guard::MutexGuard;
+pub use raw::{Acquired, Culprit, NotAcquired, RawMutex};
+pub(crate) use raw::{low, low_half};
+pub use typed::{Mutex, MutexCell};

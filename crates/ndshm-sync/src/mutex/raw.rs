@@ -1,0 +1,324 @@
+//! The word of a mutex, and how it changes.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::member::{MemberId, Members};
+use crate::sys;
+use crate::wait::{Deadline, Spin};
+
+/// Somebody holds the lock: slot and generation say who.
+const LOCKED: u64 = 1 << 31;
+/// Somebody sleeps, or slept and may not be the last: the next release wakes one.
+const WAITERS: u64 = 1 << 30;
+/// A holder died or panicked, and nobody has cleared it since.
+const POISONED: u64 = 1 << 29;
+/// In the culprit's word: it panicked, rather than died.
+const PANICKED: u64 = 1 << 31;
+
+const OWNER: u64 = 0xffff_ffff_0000_ffff;
+
+/// A lock word in shared memory: no owner inside the type, valid when zeroed, 16 bytes.
+///
+/// # Layout
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 8 | the word, below |
+/// | 8 | 8 | who poisoned it: slot and generation as in the word, bit 31 set for a panic; written by the holder only |
+///
+/// Bits of the word (its low half is the futex):
+///
+/// | bits | what |
+/// |---|---|
+/// | 0-15 | slot of the holder |
+/// | 16-28 | zero |
+/// | 29 | `POISONED` |
+/// | 30 | `WAITERS` |
+/// | 31 | `LOCKED` |
+/// | 32-63 | generation of the holder |
+///
+/// States, and the compare-and-swap (or swap) that leaves each; *p* is the poison bit as it was:
+///
+/// | state | word | next |
+/// |---|---|---|
+/// | free | *p* | locked: CAS by an acquirer, to itself (with `WAITERS` if it slept) |
+/// | locked | `LOCKED`, holder, *p* | free: swap by the holder. Contended: CAS by a waiter. Locked by another, poisoned: CAS by an acquirer that found the holder dead |
+/// | contended | `LOCKED`, `WAITERS`, holder, *p* | free: swap by the holder, which then wakes one. Contended by another, poisoned: CAS by an acquirer that found the holder dead |
+///
+/// No other transition exists. What a death leaves behind at any step is one of these states:
+/// the holder's is seen by its byte lock, a waiter's `WAITERS` bit costs one needless wake-up, and
+/// a death between the holder's swap and its wake-up costs a sleeper the rest of its slice.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct RawMutex {
+    word: AtomicU64,
+    culprit: AtomicU64,
+}
+
+/// A lock was had; this is what the holder must be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Acquired {
+    /// Nothing is wrong with what the lock guards.
+    Clean,
+    /// What the lock guards may be half-changed.
+    Poisoned(Culprit),
+}
+
+/// Who left a lock poisoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Culprit {
+    /// It died, or left, while it held the lock.
+    Died(MemberId),
+    /// A thread of it panicked while it held the lock.
+    Panicked(MemberId),
+}
+
+/// Why a lock was not had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAcquired {
+    /// The time was up, and this member (`None` for a word just released) held it.
+    Held(Option<MemberId>),
+    /// The membership is that of the process this one was forked from.
+    Forked,
+}
+
+impl RawMutex {
+    /// A free lock. The same as sixteen zero bytes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { word: AtomicU64::new(0), culprit: AtomicU64::new(0) }
+    }
+
+    /// Takes the lock, or returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcquired`].
+    pub fn try_lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
+        if let Some(got) = self.fast(members)? {
+            return Ok(got);
+        }
+        // What a dead member holds is not held.
+        self.contend(members, &mut Spin::none(), Deadline::Passed)
+    }
+
+    /// Takes the lock, however long that takes. One compare-and-swap where nobody holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcquired::Forked`].
+    #[inline]
+    pub fn lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
+        match self.fast(members)? {
+            Some(got) => Ok(got),
+            None => self.contend(members, &mut Spin::for_lock(), Deadline::Never),
+        }
+    }
+
+    /// Takes the lock, or gives up after `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAcquired`].
+    #[inline]
+    pub fn lock_timeout(
+        &self,
+        members: &Members<'_>,
+        timeout: std::time::Duration,
+    ) -> Result<Acquired, NotAcquired> {
+        match self.fast(members)? {
+            Some(got) => Ok(got),
+            None => self.contend(members, &mut Spin::for_lock(), Deadline::after(timeout)),
+        }
+    }
+
+    #[inline]
+    fn fast(&self, members: &Members<'_>) -> Result<Option<Acquired>, NotAcquired> {
+        if !members.is_mine() {
+            return Err(NotAcquired::Forked);
+        }
+        let mine = LOCKED | members.me().to_bits();
+        // Acquire: what the last holder wrote before its Release is seen from here on.
+        match self.word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => Ok(Some(Acquired::Clean)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    #[cold]
+    fn contend(
+        &self,
+        members: &Members<'_>,
+        spin: &mut Spin,
+        deadline: Deadline,
+    ) -> Result<Acquired, NotAcquired> {
+        let mut mine = LOCKED | members.me().to_bits();
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & LOCKED == 0 {
+                // Acquire: as in `fast`.
+                let next = mine | word & (POISONED | WAITERS);
+                match self.replace(word, next, Ordering::Acquire) {
+                    Ok(()) if word & POISONED == 0 => return Ok(Acquired::Clean),
+                    Ok(()) => return Ok(Acquired::Poisoned(self.culprit(members))),
+                    Err(now) => word = now,
+                }
+                continue;
+            }
+            if spin.pass() {
+                word = self.word.load(Ordering::Relaxed);
+                continue;
+            }
+            // Before the first sleep and after each slice: is there still anybody to wait for?
+            let owner = MemberId::from_bits(word & OWNER);
+            if owner.is_none_or(|owner| !members.is_alive(owner)) {
+                // Acquire: the kernel has taken the owner's memory down before its byte lock
+                // (exit_mm precedes exit_files), so all that it wrote is in the shared pages; and
+                // the words it released before are ordered by this same chain.
+                let next = mine | POISONED | word & WAITERS;
+                match self.replace(word, next, Ordering::Acquire) {
+                    Ok(()) => {
+                        // A word that names nobody was corrupted; then this member is as good a
+                        // name as any, and the poison says the rest.
+                        let culprit = owner.unwrap_or(members.me());
+                        self.culprit.store(culprit.to_bits(), Ordering::Relaxed);
+                        return Ok(Acquired::Poisoned(Culprit::Died(culprit)));
+                    }
+                    Err(now) => word = now,
+                }
+                continue;
+            }
+            let Some(slice) = deadline.slice() else { return Err(NotAcquired::Held(owner)) };
+            if word & WAITERS == 0 {
+                // Relaxed: it announces a sleeper, and orders nothing.
+                if let Err(now) = self.replace(word, word | WAITERS, Ordering::Relaxed) {
+                    word = now;
+                    continue;
+                }
+                word |= WAITERS;
+            }
+            sys::futex_wait(self.futex(), low(word), slice);
+            // Woken, or not: others may sleep, and only this word tells the next release so.
+            mine |= WAITERS;
+            word = self.word.load(Ordering::Relaxed);
+        }
+    }
+
+    /// One compare-and-swap of the word; what it was where that failed.
+    fn replace(&self, from: u64, to: u64, success: Ordering) -> Result<(), u64> {
+        self.word.compare_exchange_weak(from, to, success, Ordering::Relaxed).map(|_| ())
+    }
+
+    /// Releases the lock, and wakes one of those who wait. Does nothing in a forked child.
+    ///
+    /// # Safety
+    ///
+    /// This membership holds the lock, and what it guards is no longer referred to.
+    #[inline]
+    pub unsafe fn unlock(&self, members: &Members<'_>) {
+        if !members.is_mine() {
+            return; // A guard in memory that was forked: the lock is the parent's.
+        }
+        // Only the holder changes the poison bit, so it cannot change in between.
+        let poison = self.word.load(Ordering::Relaxed) & POISONED;
+        // Release: the next holder sees what this one wrote. A swap and not a compare-and-swap:
+        // nobody takes a lock from the living, and the bits to be lost are read from what it was.
+        let was = self.word.swap(poison, Ordering::Release);
+        if was & WAITERS != 0 {
+            sys::futex_wake(self.futex(), 1);
+        }
+    }
+
+    /// Marks what the lock guards as half-changed by a panic of this process.
+    ///
+    /// # Safety
+    ///
+    /// This membership holds the lock.
+    #[cold]
+    pub unsafe fn poison(&self, members: &Members<'_>) {
+        if members.is_mine() {
+            self.culprit.store(PANICKED | members.me().to_bits(), Ordering::Relaxed);
+            self.word.fetch_or(POISONED, Ordering::Relaxed);
+        }
+    }
+
+    /// Declares what the lock guards whole again.
+    ///
+    /// # Safety
+    ///
+    /// This membership holds the lock.
+    pub unsafe fn clear_poison(&self, members: &Members<'_>) {
+        if members.is_mine() {
+            self.word.fetch_and(!POISONED, Ordering::Relaxed);
+        }
+    }
+
+    /// Who holds the lock at this moment; it may be dead, and may be another a moment later.
+    #[must_use]
+    pub fn owner(&self) -> Option<MemberId> {
+        let word = self.word.load(Ordering::Relaxed);
+        if word & LOCKED == 0 { None } else { MemberId::from_bits(word & OWNER) }
+    }
+
+    /// Whether the lock is poisoned at this moment.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & POISONED != 0
+    }
+
+    fn culprit(&self, members: &Members<'_>) -> Culprit {
+        // Written by a holder before its Release, or by nobody who lived to write it.
+        let bits = self.culprit.load(Ordering::Relaxed);
+        let id = MemberId::from_bits(bits & OWNER).unwrap_or(members.me());
+        if bits & PANICKED == 0 { Culprit::Died(id) } else { Culprit::Panicked(id) }
+    }
+
+    fn futex(&self) -> &AtomicU32 {
+        low_half(&self.word)
+    }
+}
+
+/// The half of a 64-bit word that a futex can be on.
+pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {
+    let half = usize::from(cfg!(target_endian = "big"));
+    let halves = std::ptr::from_ref(word).cast::<AtomicU32>();
+    // SAFETY: `half` is 0 or 1, and the word has two halves.
+    let low = unsafe { halves.add(half) };
+    // SAFETY: within the word, which outlives the result; an `AtomicU64` may be changed behind a
+    // shared reference, and only the kernel reads the half.
+    unsafe { &*low }
+}
+
+/// The value of that half.
+#[allow(clippy::cast_possible_truncation, reason = "takes the low half")]
+pub(crate) const fn low(word: u64) -> u32 {
+    word as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layout_is_as_documented() {
+        assert_eq!(size_of::<RawMutex>(), 16);
+        assert_eq!(std::mem::offset_of!(RawMutex, word), 0);
+        assert_eq!(std::mem::offset_of!(RawMutex, culprit), 8);
+    }
+
+    #[test]
+    fn owner_and_flags_do_not_overlap() {
+        assert_eq!(OWNER & (LOCKED | WAITERS | POISONED), 0);
+        let id = MemberId::from_bits(0x1234_5678_0000_03fb).unwrap();
+        assert_eq!((id.slot(), id.generation()), (0x3fb, 0x1234_5678));
+        assert_eq!(id.to_bits() & !OWNER, 0);
+    }
+
+    #[test]
+    fn the_futex_is_the_low_half() {
+        let word = AtomicU64::new(0x1111_2222_3333_4444);
+        assert_eq!(low_half(&word).load(Ordering::Relaxed), 0x3333_4444);
+        assert_eq!(low(0x1111_2222_3333_4444), 0x3333_4444);
+    }
+}

@@ -1,0 +1,221 @@
+//! A mutex with the value it guards.
+
+use std::cell::UnsafeCell;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytemuck::Pod;
+
+use super::error::{LockError, Poisoned};
+use super::guard::MutexGuard;
+use super::raw::{Acquired, NotAcquired, RawMutex};
+use crate::layout::Place;
+use crate::member::Members;
+
+/// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
+///
+/// # Layout
+///
+/// Aligned to 64 bytes, so that two locks share no cache line.
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
+/// | 8 | 16 | the [`RawMutex`] |
+/// | 24 | 4 | 1 once the first value was written, under the lock |
+/// | 28 | 4 | zero |
+/// | 32 | `size_of::<T>()` | the value, at the next multiple of its alignment |
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct MutexCell<T> {
+    place: Place,
+    raw: RawMutex,
+    ready: AtomicU32,
+    reserved: u32,
+    /// # Invariants
+    ///
+    /// 1. Read and written only by the member that holds `raw`.
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only by the holder of the lock (value invariant 1), and passes from
+// thread to thread, and process to process, by way of it; `T` is `Pod`, so it is plain bytes.
+unsafe impl<T: Pod + Send> Sync for MutexCell<T> {}
+
+impl<T: Pod> MutexCell<T> {
+    /// A free lock around `value`: to be written to shared memory before it is published.
+    #[must_use]
+    pub const fn new(value: T) -> Self {
+        Self {
+            place: Place::new(),
+            raw: RawMutex::new(),
+            ready: AtomicU32::new(1),
+            reserved: 0,
+            value: UnsafeCell::new(value),
+        }
+    }
+}
+
+/// This process's handle on a mutex in shared memory: exclusive access to a `T`, across processes
+/// and threads, by one compare-and-swap where nobody else wants it.
+///
+/// - **Death.** The lock of a member that died is taken over by the next, whose guard comes inside
+///   [`LockError::Poisoned`], which says who died; a panic while the lock is held poisons it too.
+///   It stays poisoned until [`MutexGuard::clear_poison`].
+/// - **Waiting.** Spins for at most a tenth of a millisecond, then sleeps, and looks every 40 ms
+///   whether the holder still lives. A stopped holder (SIGSTOP) is waited for. Signals do not cut
+///   a wait short. Waiters are not served in order.
+/// - **Relocking** by the thread that holds the guard waits for ever, as in `std`; use a time-out
+///   where that can happen.
+/// - **Forgetting** a guard leaves the mutex locked; once this membership is dropped, that counts
+///   as a death.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// # use ndshm_sync::{Members, Mutex, Region};
+/// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+/// # // SAFETY: fresh zeroed memory, used for nothing else.
+/// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+/// let members = Members::join(region)?;
+/// let counter: Mutex<'_, u64> = members.layout().mutex(0)?;
+/// *counter.lock().unwrap() += 1;
+/// assert_eq!(*counter.lock().unwrap(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What cannot be shared does not compile:
+///
+/// ```compile_fail,E0277
+/// # fn f(members: ndshm_sync::Members<'_>) {
+/// let names = members.layout().mutex(String::new()); // `String` is not plain bytes
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Mutex<'m, T> {
+    cell: &'m MutexCell<T>,
+    members: &'m Members<'m>,
+}
+
+// A panic with the lock held poisons, so what it leaves half-changed is not taken for whole.
+impl<T> UnwindSafe for Mutex<'_, T> {}
+impl<T> RefUnwindSafe for Mutex<'_, T> {}
+
+impl<'m, T: Pod> Mutex<'m, T> {
+    /// A handle on the mutex in `cell`, for this membership.
+    ///
+    /// [`Layout::mutex`](crate::Layout::mutex) does this safely. No cost.
+    ///
+    /// # Safety
+    ///
+    /// Every process that uses `cell` does so with a membership of the same table as `members`.
+    #[must_use]
+    pub const unsafe fn new(cell: &'m MutexCell<T>, members: &'m Members<'m>) -> Self {
+        Self { cell, members }
+    }
+
+    /// Takes the lock, and waits for it as long as its holder lives.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Poisoned`] with the guard inside; [`LockError::Forked`].
+    #[inline]
+    pub fn lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        self.finish(self.cell.raw.lock(self.members))
+    }
+
+    /// Takes the lock if nobody living holds it. One system call where somebody does.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::WouldBlock`], [`LockError::Poisoned`] with the guard inside,
+    /// [`LockError::Forked`].
+    pub fn try_lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        self.finish(self.cell.raw.try_lock(self.members)).map_err(|e| match e {
+            LockError::TimedOut { owner } => LockError::WouldBlock { owner },
+            e => e,
+        })
+    }
+
+    /// Takes the lock, or gives up after `timeout` on the monotonic clock; a zero `timeout` tries
+    /// for as long as the spinning lasts, one too long for the clock is for ever.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::TimedOut`], [`LockError::Poisoned`] with the guard inside,
+    /// [`LockError::Forked`].
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        self.finish(self.cell.raw.lock_timeout(self.members, timeout))
+    }
+
+    /// Whether the mutex is poisoned at this moment. One load.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.cell.raw.is_poisoned()
+    }
+
+    #[inline]
+    fn finish(
+        &self,
+        got: Result<Acquired, NotAcquired>,
+    ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        match got {
+            Ok(Acquired::Clean) => Ok(self.guard()),
+            Ok(Acquired::Poisoned(by)) => {
+                Err(LockError::Poisoned(Poisoned::new(self.guard(), by, self.members)))
+            }
+            Err(NotAcquired::Held(owner)) => {
+                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
+            }
+            Err(NotAcquired::Forked) => Err(LockError::Forked),
+        }
+    }
+
+    #[inline]
+    fn guard(&self) -> MutexGuard<'m, T> {
+        // SAFETY: `finish` got the lock for this membership, once, and makes one guard of it; the
+        // value is reached only by the holder (value invariant 1).
+        unsafe { MutexGuard::new(&self.cell.raw, &self.cell.value, self.members) }
+    }
+
+    /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
+    pub(crate) fn initialise(&self, value: T) -> Result<(), NotAcquired> {
+        if self.cell.ready.load(Ordering::Acquire) == 1 {
+            return Ok(());
+        }
+        // A first writer that died under the lock left poison and no `ready`: done again, whole.
+        let got = self.cell.raw.lock(self.members)?;
+        let mut guard = self.guard();
+        if self.cell.ready.load(Ordering::Relaxed) == 0 {
+            *guard = value;
+            if got != Acquired::Clean {
+                guard.clear_poison();
+            }
+            // Release: who reads 1 without the lock goes on to take it, which orders the value;
+            // this orders the poison that was cleared.
+            self.cell.ready.store(1, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    pub(crate) const PLACE: fn(&MutexCell<T>) -> &Place = |cell| &cell.place;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    #[test]
+    fn the_layout_is_as_documented() {
+        assert_eq!(offset_of!(MutexCell<u64>, place), 0);
+        assert_eq!(offset_of!(MutexCell<u64>, raw), 8);
+        assert_eq!(offset_of!(MutexCell<u64>, ready), 24);
+        assert_eq!(offset_of!(MutexCell<u64>, value), 32);
+        assert_eq!(offset_of!(MutexCell<u8>, value), 32);
+        assert_eq!((size_of::<MutexCell<u64>>(), align_of::<MutexCell<u64>>()), (64, 64));
+    }
+}
