@@ -16,10 +16,11 @@
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
 //! ```
 //! use std::os::fd::AsFd;
-//! use ndshm_sync::{LockError, Members, Region};
+//! use ndshm_sync::{Members, Region};
 //!
 //! # fn map() -> (std::ptr::NonNull<u8>, std::fs::File) { ndshm_testkit::map_memfd(1 << 16) }
 //! let (base, file) = map(); // 64 KiB of zeroed shared memory, from anybody's mmap
@@ -28,7 +29,7 @@
 //! let members = Members::join(region)?;
 //! let mut layout = members.layout(); // every process asks for the same, in the same order
 //! let total = layout.mutex(0.0_f64)?;
-//! *total.lock().map_err(LockError::without_guard)? += 1.5;
+//! *total.lock()? += 1.5;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -40,6 +41,7 @@
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 
 mod barrier;
+mod event_count;
 mod layout;
 mod member;
 mod mutex;
@@ -48,6 +50,7 @@ mod sys;
 mod wait;
 
 pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
+pub use event_count::EventCount;
 pub use layout::{Layout, LayoutError};
 pub use member::{JoinError, Member, MemberId, Members};
 pub use mutex::{

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use super::guard::MutexGuard;
 use super::raw::Culprit;
 use crate::member::{Member, Members};
 
@@ -52,7 +53,7 @@ pub enum LockError<G> {
 /// };
 /// *guard += 1;
 /// drop(guard);
-/// assert_eq!(*total.lock().map_err(LockError::without_guard)?, 1);
+/// assert_eq!(*total.lock()?, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Poisoned<G> {
@@ -111,8 +112,8 @@ impl<G> LockError<G> {
         }
     }
 
-    /// The same error with the guard dropped, which borrows nothing: for `?` in functions that
-    /// return `Box<dyn Error>` or the like.
+    /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. The
+    /// conversion to a boxed error, as by `?`, does this.
     #[must_use]
     pub fn without_guard(self) -> LockError<()> {
         self.map(drop)
@@ -184,5 +185,18 @@ impl<G> fmt::Debug for LockError<G> {
     }
 }
 
-impl<G> Error for Poisoned<G> {}
-impl<G> Error for LockError<G> {}
+impl Error for LockError<()> {}
+
+/// Drops the guard: so `?` works where the function returns a boxed error.
+impl<T> From<LockError<MutexGuard<'_, T>>> for Box<dyn Error> {
+    fn from(e: LockError<MutexGuard<'_, T>>) -> Self {
+        e.without_guard().into()
+    }
+}
+
+/// Drops the guard: so `?` works where the function returns a boxed error.
+impl<T> From<LockError<MutexGuard<'_, T>>> for Box<dyn Error + Send + Sync> {
+    fn from(e: LockError<MutexGuard<'_, T>>) -> Self {
+        e.without_guard().into()
+    }
+}

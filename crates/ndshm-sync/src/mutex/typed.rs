@@ -79,8 +79,8 @@ impl<T: Pod> MutexCell<T> {
 /// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
 /// let members = Members::join(region)?;
 /// let counter: Mutex<'_, u64> = members.layout().mutex(0)?;
-/// *counter.lock().unwrap() += 1;
-/// assert_eq!(*counter.lock().unwrap(), 1);
+/// *counter.lock()? += 1;
+/// assert_eq!(*counter.lock()?, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -91,11 +91,20 @@ impl<T: Pod> MutexCell<T> {
 /// let names = members.layout().mutex(String::new()); // `String` is not plain bytes
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Mutex<'m, T> {
     cell: &'m MutexCell<T>,
     members: &'m Members<'m>,
 }
+
+/// Another handle on the same mutex.
+impl<T> Clone for Mutex<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Mutex<'_, T> {}
 
 // A panic with the lock held poisons, so what it leaves half-changed is not taken for whole.
 impl<T> UnwindSafe for Mutex<'_, T> {}

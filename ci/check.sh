@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Format, lints, documentation: everything that needs no test to run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy -p ndshm-buffer --no-default-features --locked -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# A Python with NumPy for the tests that compare with it, in target/python; prints the PATH to use.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if python3 -c 'import numpy' 2>/dev/null; then
+    exit 0
+fi
+if [ ! -x target/python/bin/python3 ]; then
+    python3 -m venv target/python >&2
+    target/python/bin/pip install --quiet numpy >&2
+fi
+echo "$PWD/target/python/bin"

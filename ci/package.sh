@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Every published crate packs, and builds from what was packed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo package --workspace --allow-dirty --locked

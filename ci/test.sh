@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The README's test command, twice in a row and once beside a copy of itself; nothing may be left in /dev/shm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+leftovers() { find /dev/shm -maxdepth 1 -name 'ndshm.*' 2>/dev/null | sort; }
+before=$(leftovers)
+
+cargo test --workspace --locked
+
+echo "== again, two copies at the same time"
+cargo test --workspace --locked >target/second-copy.log 2>&1 &
+copy=$!
+cargo test --workspace --locked >target/first-copy.log 2>&1 || { cat target/first-copy.log; exit 1; }
+wait "$copy" || { cat target/second-copy.log; exit 1; }
+grep -h '^test result' target/first-copy.log target/second-copy.log | sort | uniq -c
+
+after=$(leftovers)
+if [ "$before" != "$after" ]; then
+    printf 'left in /dev/shm:\n%s\n' "$after" >&2
+    exit 1
+fi

@@ -1,0 +1,464 @@
+//! The array.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::RangeBounds;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndarray::{
+    ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn,
+    RawArrayViewMut, ShapeBuilder, Slice,
+};
+
+use crate::claim::{
+    Claim, ClaimError, Mode, Patience, PoisonedClaim, ReadGuard, Rows, WriteGuard, resolve,
+};
+use crate::claim::{Poison, Refused};
+use crate::element::Element;
+use crate::error::{CreateError, OpenError};
+use crate::handle::ArrayHandle;
+use crate::npy::Order;
+use crate::options::ArrayOptions;
+use crate::segment::Segment;
+
+/// An N-dimensional array of `T` in memory that several processes share.
+///
+/// A handle: [`Clone`] gives another to the same memory, in this process; serialising it, or its
+/// name, brings it to another process. The elements are reached through claims:
+///
+/// - [`read`](Self::read) and [`write`](Self::write) claim the whole array, and wait for others;
+/// - [`claim`](Self::claim) and [`claim_mut`](Self::claim_mut) claim a range of rows (indices along
+///   the first axis), and refuse rows that others have: disjoint ones are written in parallel;
+/// - [`view`](Self::view) and its kin are the raw tier: `unsafe`, unchecked.
+///
+/// A claim is checked across processes and threads, against a table in the segment (some tens of
+/// nanoseconds, more with many claims outstanding). The rows of a claimant that died come back
+/// inside [`ClaimError::Poisoned`], which says who and which rows.
+///
+/// Whole-array names are ndarray's: `shape`, `ndim`, `len`; aliases [`SharedArray1`] to
+/// [`SharedArray6`] and [`SharedArrayD`] spare the dimension type.
+///
+/// ```
+/// use ndshm_array::SharedArray2;
+///
+/// let a = SharedArray2::<f64>::zeros((4, 3))?;
+/// {
+///     let mut top = a.claim_mut(..2)?;
+///     let mut bottom = a.claim_mut(2..)?; // disjoint: both at once
+///     top.fill(1.0);
+///     bottom.fill(2.0);
+///     assert!(a.claim(1..3).is_err()); // overlaps both
+/// }
+/// assert_eq!(a.read()?.sum(), 18.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SharedArray<T, D> {
+    segment: Arc<Segment>,
+    /// # Invariants
+    ///
+    /// 1. `dim`, laid out in `order`, fits the data of `segment`: checked once, at creation or
+    ///    attach.
+    dim: D,
+    order: Order,
+    elements: PhantomData<fn() -> T>,
+}
+
+/// A one-dimensional shared array.
+pub type SharedArray1<T> = SharedArray<T, Ix1>;
+/// A shared matrix.
+pub type SharedArray2<T> = SharedArray<T, Ix2>;
+/// A three-dimensional shared array.
+pub type SharedArray3<T> = SharedArray<T, Ix3>;
+/// A four-dimensional shared array.
+pub type SharedArray4<T> = SharedArray<T, Ix4>;
+/// A five-dimensional shared array.
+pub type SharedArray5<T> = SharedArray<T, Ix5>;
+/// A six-dimensional shared array.
+pub type SharedArray6<T> = SharedArray<T, Ix6>;
+/// A shared array whose number of dimensions is known at run time.
+pub type SharedArrayD<T> = SharedArray<T, IxDyn>;
+
+/// What a claim gives: the guard, or why not.
+pub type ClaimResult<G> = Result<G, ClaimError<G>>;
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// An anonymous array of zeros: for workers that are handed it. `shape` is ndarray's: `(2, 3)`
+    /// in C order, `(2, 3).f()` in Fortran order.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]: the size overflows, or there is no room.
+    pub fn zeros(shape: impl ShapeBuilder<Dim = D>) -> Result<Self, CreateError> {
+        Self::options().zeros(shape)
+    }
+
+    /// An anonymous array filled with `element`.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    pub fn from_elem(shape: impl ShapeBuilder<Dim = D>, element: T) -> Result<Self, CreateError> {
+        Self::options().from_elem(shape, element)
+    }
+
+    /// An anonymous copy of an ordinary array, in the same order.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray;
+    /// let a = SharedArray::from_array(&ndarray::arr2(&[[1_i32, 2], [3, 4]]))?;
+    /// assert_eq!(a.read()?.sum(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    pub fn from_array(array: &ArrayRef<T, D>) -> Result<Self, CreateError> {
+        Self::options().from_array(array)
+    }
+
+    /// How to make or open an array otherwise: with a name, in a directory, read-only.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    /// # let name = format!("doc.options.{}", std::process::id());
+    /// let a = SharedArray2::<f32>::options().name(&name).zeros((2, 2))?;
+    /// assert!(a.path().unwrap().exists()); // numpy.load reads it there
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn options() -> ArrayOptions<T, D> {
+        ArrayOptions::new()
+    }
+
+    /// Opens the array of that name, to read and write.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is none, it may not be opened, or it holds something else: another
+    /// element type, number of dimensions, kind or version.
+    ///
+    /// # Safety
+    ///
+    /// The one visible place of this promise: whoever else writes to the array while this process
+    /// has it open does so through ndshm (claims, or the raw tier as it demands). NumPy on the
+    /// live file, for one, does not ask for claims.
+    pub unsafe fn open(name: &str) -> Result<Self, OpenError> {
+        // SAFETY: the caller's promise, handed on.
+        unsafe { Self::options().open(name) }
+    }
+
+    pub(crate) const fn from_parts(segment: Arc<Segment>, dim: D, order: Order) -> Self {
+        Self { segment, dim, order, elements: PhantomData }
+    }
+
+    pub(crate) fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// Lengths along the axes.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        self.dim.slice()
+    }
+
+    /// The shape in ndarray's form: `(rows, columns)` for a matrix.
+    #[must_use]
+    pub fn dim(&self) -> D::Pattern {
+        self.dim.clone().into_pattern()
+    }
+
+    /// The shape as a dimension.
+    #[must_use]
+    pub fn raw_dim(&self) -> D {
+        self.dim.clone()
+    }
+
+    /// The number of dimensions.
+    #[must_use]
+    pub fn ndim(&self) -> usize {
+        self.dim.ndim()
+    }
+
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.dim.size()
+    }
+
+    /// Whether there are no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The length along the first axis: what claims divide. 1 for an array of no dimensions.
+    #[must_use]
+    pub fn nrows(&self) -> usize {
+        self.shape().first().copied().unwrap_or(1)
+    }
+
+    /// Row-major or column-major.
+    #[must_use]
+    pub const fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The name, unless it is anonymous.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.segment.buffer().name()
+    }
+
+    /// Where the file is, unless it is anonymous; `numpy.load(path, mmap_mode="r")` reads it.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.segment.buffer().path()
+    }
+
+    /// Whether it was opened read-only.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.segment.buffer().is_read_only()
+    }
+
+    /// An inert description that another process can open: serialise it.
+    #[must_use]
+    pub fn handle(&self) -> ArrayHandle<T, D> {
+        ArrayHandle::of(self)
+    }
+
+    /// Keeps the name when this process is done with the array. Remove it with
+    /// [`unlink`](Self::unlink), or `rm`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn persist(&self) -> std::io::Result<()> {
+        self.segment.buffer().persist().map_err(std::io::Error::other)
+    }
+
+    /// Removes the name now; those who have the array keep it. `false` where the name is gone, or
+    /// leads to another array.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn unlink(&self) -> Result<bool, ndshm_buffer::RemoveError> {
+        self.segment.buffer().unlink()
+    }
+
+    /// Claims the whole array to read, and waits for writers as long as they live. Any number of
+    /// readers at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    pub fn read(&self) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(self.all(), Patience::Until(None))
+    }
+
+    /// As [`read`](Self::read), for at most `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and `Overlap` when the time is up.
+    pub fn read_timeout(&self, timeout: Duration) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(self.all(), Patience::timeout(timeout))
+    }
+
+    /// Claims the whole array to write, and waits for all others as long as they live.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    pub fn write(&self) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(self.all(), Patience::Until(None))
+    }
+
+    /// As [`write`](Self::write), for at most `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and `Overlap` when the time is up.
+    pub fn write_timeout(&self, timeout: Duration) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(self.all(), Patience::timeout(timeout))
+    }
+
+    /// Claims rows to read: refused where somebody else writes any of them. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    pub fn claim(&self, rows: impl RangeBounds<usize>) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(self.rows(&rows)?, Patience::Refuse)
+    }
+
+    /// As [`claim`](Self::claim), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    pub fn claim_timeout(
+        &self,
+        rows: impl RangeBounds<usize>,
+        timeout: Duration,
+    ) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(self.rows(&rows)?, Patience::timeout(timeout))
+    }
+
+    /// Claims rows to write: refused where somebody else, in whatever process or thread, has any of
+    /// them. Does not wait. Several claims may be held at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    pub fn claim_mut(&self, rows: impl RangeBounds<usize>) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(self.rows(&rows)?, Patience::Refuse)
+    }
+
+    /// As [`claim_mut`](Self::claim_mut), but waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    pub fn claim_mut_timeout(
+        &self,
+        rows: impl RangeBounds<usize>,
+        timeout: Duration,
+    ) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(self.rows(&rows)?, Patience::timeout(timeout))
+    }
+
+    /// All elements, unchecked.
+    ///
+    /// # Safety
+    ///
+    /// As long as the view lives, nobody writes to the elements: no process, no thread, by whatever
+    /// means; nobody truncates the file.
+    #[must_use]
+    pub unsafe fn view(&self) -> ArrayView<'_, T, D> {
+        // SAFETY: the caller's promise; all else as for `raw_view`.
+        unsafe { self.raw_view().deref_into_view() }
+    }
+
+    /// All elements to write, unchecked.
+    ///
+    /// # Safety
+    ///
+    /// The array is not read-only; as long as the view lives, nobody else reads or writes the
+    /// elements: no process, no thread, by whatever means; nobody truncates the file.
+    #[must_use]
+    pub unsafe fn view_mut(&self) -> ArrayViewMut<'_, T, D> {
+        // SAFETY: the caller's promise; all else as for `raw_view`.
+        unsafe { self.raw_view().deref_into_view_mut() }
+    }
+
+    /// All elements as pointers: for code that has a protocol of its own. Making it is safe, using
+    /// it is not. Writing through it when the array is read-only is a fault (SIGSEGV).
+    #[must_use]
+    pub fn raw_view(&self) -> RawArrayViewMut<T, D> {
+        let shape = self.dim.clone().set_f(self.order == Order::F);
+        let data = self.segment.data().cast::<T>().as_ptr();
+        // SAFETY: the shape fits the data (dim invariant 1), which is mapped as long as the
+        // segment, and aligned to a page.
+        unsafe { RawArrayViewMut::from_shape_ptr(shape, data) }
+    }
+
+    fn all(&self) -> Rows {
+        Rows { start: 0, end: self.nrows() }
+    }
+
+    fn rows<G>(&self, rows: &impl RangeBounds<usize>) -> Result<Rows, ClaimError<G>> {
+        let nrows = self.nrows();
+        resolve(rows, nrows).map_err(|rows| ClaimError::OutOfBounds { rows, nrows })
+    }
+
+    fn shared(&self, rows: Rows, patience: Patience) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.guarded(rows, Mode::Shared, patience, |claim| {
+            // SAFETY: shared claims on `rows` exclude writers as long as the guard lives, and the
+            // view shows just those rows.
+            let mut view = unsafe { self.view() };
+            if D::NDIM != Some(0) && view.ndim() > 0 {
+                view.slice_axis_inplace(Axis(0), Slice::from(rows.range()));
+            }
+            ReadGuard::new(view, claim)
+        })
+    }
+
+    fn exclusive(&self, rows: Rows, patience: Patience) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.guarded(rows, Mode::Exclusive, patience, |claim| {
+            let mut raw = self.raw_view();
+            if raw.ndim() > 0 {
+                raw.slice_axis_inplace(Axis(0), Slice::from(rows.range()));
+            }
+            // SAFETY: the raw view shows just `rows`, mapped read-write (only then is there a
+            // claim), and an exclusive claim on them excludes all others as long as the guard lives.
+            WriteGuard::new(unsafe { raw.deref_into_view_mut() }, claim)
+        })
+    }
+
+    fn guarded<'a, G>(
+        &'a self,
+        rows: Rows,
+        mode: Mode,
+        patience: Patience,
+        guard: impl FnOnce(Claim<'a>) -> G,
+    ) -> ClaimResult<G> {
+        let (table, members) = self.segment.claims().ok_or(ClaimError::ReadOnly)?;
+        match table.claim(members, rows, mode, patience) {
+            Ok((claim, None)) => Ok(guard(claim)),
+            Ok((claim, Some(Poison { by, panicked, rows }))) => {
+                let member = members.describe(by);
+                let poisoned = PoisonedClaim::new(guard(claim), member, rows.range(), panicked);
+                Err(ClaimError::Poisoned(poisoned))
+            }
+            Err(refused) => Err(match refused {
+                Refused::Overlap { by, rows: held } => ClaimError::Overlap {
+                    rows: rows.range(),
+                    held: held.range(),
+                    by: members.describe(by),
+                },
+                Refused::Own { rows: held } => {
+                    ClaimError::Own { rows: rows.range(), held: held.range() }
+                }
+                Refused::Full => ClaimError::Full { most: crate::claim::ENTRIES },
+                Refused::Forked => ClaimError::Forked,
+            }),
+        }
+    }
+}
+
+impl<T: Element> SharedArray2<T> {
+    /// The number of columns.
+    #[must_use]
+    pub fn ncols(&self) -> usize {
+        self.dim[1]
+    }
+}
+
+/// Another handle to the same memory, in this process.
+impl<T, D: Clone> Clone for SharedArray<T, D> {
+    fn clone(&self) -> Self {
+        Self {
+            segment: Arc::clone(&self.segment),
+            dim: self.dim.clone(),
+            order: self.order,
+            elements: PhantomData,
+        }
+    }
+}
+
+/// Shape, element type and name, and no data: that would take a claim.
+impl<T: Element, D: Dimension> fmt::Debug for SharedArray<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedArray")
+            .field("dtype", &T::DTYPE.name())
+            .field("shape", &self.shape())
+            .field("order", &self.order)
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! What a claim lends: ndarray's own reference types, as long as the claim is held.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut, Range};
+
+use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension};
+
+use super::error::ClaimError;
+use super::table::Claim;
+use crate::element::Element;
+
+/// Rows of a shared array to read; dropping it releases the claim. Dereferences to ndarray's
+/// [`ArrayRef`], so all that ndarray reads with is there.
+///
+/// Not `Send`, but what it lends may go to scoped threads. `&guard` has the arithmetic operators.
+///
+/// ```
+/// use ndshm_array::SharedArray2;
+///
+/// let a = SharedArray2::<f64>::from_elem((2, 3), 1.5)?;
+/// let read = a.read()?;
+/// assert_eq!(read.sum(), 9.0);
+/// assert_eq!(2.0 * &read, ndarray::arr2(&[[3.0; 3]; 2]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// It cannot be written through, and what it lends cannot outlive it:
+///
+/// ```compile_fail,E0594
+/// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// let read = a.read().unwrap();
+/// read[[0, 0]] = 1.0; // a read claim
+/// ```
+///
+/// ```compile_fail,E0505
+/// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// let read = a.read().unwrap();
+/// let view = read.view();
+/// drop(read);
+/// view.sum(); // the claim is released
+/// ```
+///
+/// ```compile_fail
+/// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// let read = a.read().unwrap();
+/// let array = *read; // an array reference cannot be copied or moved out
+/// ```
+///
+/// ```compile_fail,E0277
+/// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// let read = a.read().unwrap();
+/// std::thread::scope(|s| { s.spawn(move || drop(read)); }); // a guard stays with its thread
+/// ```
+///
+/// ```compile_fail,E0505
+/// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// let read = a.read().unwrap();
+/// drop(a); // a guard does not outlive the array
+/// read.sum();
+/// ```
+#[must_use = "the claim is released at once if the guard is not kept"]
+pub struct ReadGuard<'a, T, D> {
+    /// # Invariants
+    ///
+    /// 1. Views just the rows of `claim`, in a mapping that lives for `'a`.
+    /// 2. Is lent only by reference, so that nothing outlives `claim`.
+    view: ArrayView<'a, T, D>,
+    claim: Claim<'a>,
+    not_send: PhantomData<*const ()>,
+}
+
+/// Rows of a shared array to read and write; dropping it releases the claim. Dereferences to
+/// ndarray's [`ArrayRef`]: `assign`, `fill`, `+=`, `slice_mut`, `Zip` and all the rest write to
+/// shared memory.
+///
+/// Not `Send`, but what it lends may go to scoped threads. `&guard` has the arithmetic operators.
+/// A panic while it is held poisons its rows.
+///
+/// ```
+/// use ndshm_array::SharedArray2;
+///
+/// let a = SharedArray2::<f64>::zeros((2, 2))?;
+/// let b = SharedArray2::<f64>::from_elem((2, 2), 3.0)?;
+/// a.write()?.assign(&(1.0 * &b.read()?)); // writes to shared memory, and looks like it
+/// *a.write()? += 1.0;
+/// assert_eq!(a.read()?.sum(), 16.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What silently left the shared memory in NumPy does not compile:
+///
+/// ```compile_fail,E0308
+/// # let mut a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
+/// a = 1.0 * &a.read().unwrap(); // arithmetic yields an ordinary Array
+/// ```
+///
+/// Nor can two guards exchange what they lend:
+///
+/// ```compile_fail,E0277
+/// # let [a, b] = [0, 1].map(|_| ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap());
+/// let (mut x, mut y) = (a.write().unwrap(), b.write().unwrap());
+/// std::mem::swap(&mut *x, &mut *y);
+/// ```
+#[must_use = "the claim is released at once if the guard is not kept"]
+pub struct WriteGuard<'a, T, D> {
+    /// # Invariants
+    ///
+    /// 1. Views just the rows of `claim`, in a mapping that lives for `'a`.
+    /// 2. Is lent only by reference, so that nothing outlives `claim`.
+    view: ArrayViewMut<'a, T, D>,
+    claim: Claim<'a>,
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: `&ReadGuard` gives `&ArrayRef`, which may be shared between threads where `T` may.
+unsafe impl<T: Sync, D: Sync> Sync for ReadGuard<'_, T, D> {}
+// SAFETY: as for `ReadGuard`; writing takes `&mut`.
+unsafe impl<T: Sync, D: Sync> Sync for WriteGuard<'_, T, D> {}
+
+impl<'a, T: Element, D: Dimension> ReadGuard<'a, T, D> {
+    pub(crate) const fn new(view: ArrayView<'a, T, D>, claim: Claim<'a>) -> Self {
+        Self { view, claim, not_send: PhantomData }
+    }
+
+    /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
+    #[must_use]
+    pub const fn rows(&self) -> Range<usize> {
+        self.claim.rows().range()
+    }
+}
+
+impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
+    pub(crate) const fn new(view: ArrayViewMut<'a, T, D>, claim: Claim<'a>) -> Self {
+        Self { view, claim, not_send: PhantomData }
+    }
+
+    /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
+    #[must_use]
+    pub const fn rows(&self) -> Range<usize> {
+        self.claim.rows().range()
+    }
+
+    /// Sets each element to what `f` makes of its index in the whole array.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((4, 3))?;
+    /// a.claim_mut(2..4)?.fill_with_index(|(i, j)| (10 * i + j) as f64);
+    /// assert_eq!(a.read()?[[3, 2]], 32.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fill_with_index(&mut self, mut f: impl FnMut(D::Pattern) -> T) {
+        let first = self.claim.rows().start;
+        let Some(fast) = fastest_axis(&self.view) else {
+            self.view.indexed_iter_mut().for_each(|(index, element)| *element = f(index));
+            return;
+        };
+        // Lane by lane along the axis that lies densest in memory; the index is put together once
+        // a lane, and counts up within it.
+        let mut lanes = self.view.raw_dim();
+        lanes[fast] = 1;
+        let lanes = ndarray::indices(lanes).into_iter();
+        for (index, lane) in lanes.zip(self.view.lanes_mut(Axis(fast))) {
+            let mut index = index.into_dimension();
+            index[0] += first;
+            let start = index[fast];
+            for (k, element) in lane.into_iter().enumerate() {
+                index[fast] = start + k;
+                *element = f(index.clone().into_pattern());
+            }
+        }
+    }
+
+    /// Declares the rows whole again, after they were mended: parts that a dead or panicked
+    /// claimant left half-changed, as far as this claim covers them. `false` where one is left
+    /// that reaches beyond these rows.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError::Forked`].
+    pub fn clear_poison(&mut self) -> Result<bool, ClaimError<()>> {
+        self.claim.clear_poison().map_err(|_| ClaimError::Forked)
+    }
+}
+
+/// The axis along which neighbours are nearest in memory; `None` for no dimensions.
+fn fastest_axis<T, D: Dimension>(view: &ArrayViewMut<'_, T, D>) -> Option<usize> {
+    let strides = view.strides().iter().map(|s| s.unsigned_abs()).enumerate();
+    // Of equal ones (axes of length 1) the last.
+    strides.rev().min_by_key(|(_, stride)| *stride).map(|(axis, _)| axis)
+}
+
+impl<T: Element, D: Dimension> Deref for ReadGuard<'_, T, D> {
+    type Target = ArrayRef<T, D>;
+
+    #[inline]
+    fn deref(&self) -> &ArrayRef<T, D> {
+        &self.view
+    }
+}
+
+impl<T: Element, D: Dimension> Deref for WriteGuard<'_, T, D> {
+    type Target = ArrayRef<T, D>;
+
+    #[inline]
+    fn deref(&self) -> &ArrayRef<T, D> {
+        &self.view
+    }
+}
+
+impl<T: Element, D: Dimension> DerefMut for WriteGuard<'_, T, D> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
+        &mut self.view
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for ReadGuard<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadGuard").field("rows", &self.rows()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for WriteGuard<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteGuard").field("rows", &self.rows()).finish_non_exhaustive()
+    }
+}

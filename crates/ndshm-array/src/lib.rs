@@ -1,0 +1,57 @@
+//! Typed N-dimensional arrays in memory that several processes share.
+//!
+//! An array is a file in memory whose bytes are a valid `.npy` file, followed by a control area
+//! with the locks: `numpy.load("/dev/shm/ndshm.heat", mmap_mode="r")` reads a live one with nothing
+//! installed. Its elements are lent as ndarray's own reference types, for as long as a *claim* on
+//! their rows is held; claims are checked across processes, so disjoint parts of one matrix are
+//! written in parallel, and what a killed process left half-written is known by name.
+//!
+//! # Index
+//!
+//! - [`SharedArray`], aliases [`SharedArray1`] to [`SharedArray6`] and [`SharedArrayD`];
+//!   [`ArrayOptions`] for names; [`ArrayHandle`] to send one to another process.
+//! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`]: getting at the elements.
+//! - [`Element`]: what an array can hold.
+//! - [`SharedMutex`]: one value under a mutex, which travels like an array.
+//! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
+//!
+//! ```
+//! use ndshm_array::SharedArray2;
+//!
+//! let m = SharedArray2::<f64>::zeros((100, 50))?;
+//! std::thread::scope(|s| {
+//!     for band in [0..50, 50..100] {
+//!         let m = &m; // another process would have its own handle to the same memory
+//!         s.spawn(move || m.claim_mut(band).unwrap().fill_with_index(|(i, j)| (i + j) as f64));
+//!     }
+//! });
+//! assert_eq!(m.read()?[[99, 49]], 148.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod array;
+mod claim;
+mod element;
+mod error;
+mod format;
+mod handle;
+mod instance;
+mod mutex;
+pub mod npy;
+mod options;
+mod rank;
+mod save;
+mod segment;
+
+pub use array::{
+    ClaimResult, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
+    SharedArray6, SharedArrayD,
+};
+pub use claim::{ClaimError, PoisonedClaim, ReadGuard, WriteGuard};
+pub use element::Element;
+pub use error::{CreateError, LoadError, OpenError, SaveError};
+pub use format::{FORMAT_VERSION, FormatError};
+pub use handle::ArrayHandle;
+pub use mutex::SharedMutex;
+pub use options::ArrayOptions;
+pub use rank::set_rank;

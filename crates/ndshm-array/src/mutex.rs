@@ -1,0 +1,124 @@
+//! A value under a mutex, in a segment of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytemuck::Pod;
+use ndshm_buffer::{BufferHandle, SharedBuffer, passing};
+use ndshm_sync::{LockError, Members, Mutex, MutexGuard};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::CreateError;
+use crate::format::Kind;
+use crate::options::create;
+use crate::segment::{AttachError, Segment};
+
+/// A value that several processes share under a mutex, with memory of its own: it travels to
+/// workers like an array.
+///
+/// [`Clone`] gives another handle to the same value. Locking, death and poison are those of
+/// [`ndshm_sync::Mutex`].
+///
+/// ```
+/// use ndshm_array::SharedMutex;
+///
+/// let total = SharedMutex::new(0.0_f64)?;
+/// *total.lock()? += 1.5;
+/// assert_eq!(*total.lock()?, 1.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct SharedMutex<T: 'static> {
+    /// # Invariants
+    ///
+    /// 1. Refers to bytes and members of `segment`, which this value keeps; it is never lent for
+    ///    longer than `self`.
+    mutex: Mutex<'static, T>,
+    segment: Arc<Segment>,
+}
+
+impl<T: Pod + Send> SharedMutex<T> {
+    /// Shares `value`, in anonymous memory.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]: there is no room.
+    pub fn new(value: T) -> Result<Self, CreateError> {
+        let buffer = SharedBuffer::options();
+        let segment =
+            create::<CreateError>(None, &buffer, Kind::Mutex, size_of::<T>(), |_, _| Ok(()))?;
+        Self::in_segment(segment, value).map_err(|e| CreateError::System(std::io::Error::other(e)))
+    }
+
+    /// The mutex in `segment`; `value` is its first value if it has none yet.
+    fn in_segment(segment: Arc<Segment>, value: T) -> Result<Self, String> {
+        let members = segment.members().ok_or("the value was opened read-only")?;
+        // SAFETY: the members live as long as the segment, behind an `Arc` that is kept beside the
+        // mutex and never moves them; what is lent of the mutex borrows `self` (mutex invariant 1).
+        let members: &'static Members<'static> = unsafe { &*std::ptr::from_ref(members) };
+        let mutex = members.layout().mutex(value).map_err(|e| e.to_string())?;
+        Ok(Self { mutex, segment })
+    }
+
+    /// Takes the lock, and waits for it as long as its holder lives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock`].
+    pub fn lock(&self) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
+        self.mutex.lock()
+    }
+
+    /// Takes the lock if nobody living holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::try_lock`].
+    pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
+        self.mutex.try_lock()
+    }
+
+    /// Takes the lock, or gives up after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock_timeout`].
+    pub fn lock_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
+        self.mutex.lock_timeout(timeout)
+    }
+}
+
+impl<T> Clone for SharedMutex<T> {
+    fn clone(&self) -> Self {
+        Self { mutex: self.mutex, segment: Arc::clone(&self.segment) }
+    }
+}
+
+/// Writes a handle, for the arguments of workers.
+impl<T> Serialize for SharedMutex<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.segment.buffer().handle().serialize(serializer)
+    }
+}
+
+/// Opens the value: in the start-up of a worker, whose parent vouches for it.
+impl<'de, T: Pod + Send> Deserialize<'de> for SharedMutex<T> {
+    fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
+        let handle = BufferHandle::deserialize(deserializer)?;
+        if !passing::is_adopting() {
+            return Err(A::Error::custom(
+                "a SharedMutex is opened by deserialising only where a worker starts",
+            ));
+        }
+        let buffer = handle.open().map_err(A::Error::custom)?;
+        let segment = Segment::attach(buffer, Kind::Mutex).map_err(|e| match e {
+            AttachError::Format(e) => A::Error::custom(e),
+            AttachError::Join(e) => A::Error::custom(e),
+        })?;
+        Self::in_segment(segment, T::zeroed()).map_err(A::Error::custom)
+    }
+}

@@ -1,0 +1,141 @@
+//! From bytes to a header, whatever the bytes are.
+//!
+//! The dictionary is parsed by `ndarray-npy`. Its parser takes a buffer as long as the header claims, recurses with the
+//! depth of brackets and tries some of them several times over, so length and depth are checked before it sees the text.
+
+use std::io::{ErrorKind, Read};
+
+use ndarray_npy::npy::header::{Header, Layout, ParseHeaderError, ReadHeaderError};
+
+use super::{Dtype, HeaderError, MAX_AXES, NpyHeader, Order};
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+
+/// The longest header text accepted: NumPy's own limit.
+const MAX_TEXT: u64 = 10_000;
+
+/// A plain dictionary nests two deep (`{(`), one with a structured dtype four (`{[((`).
+const MAX_DEPTH: usize = 4;
+
+impl NpyHeader {
+    /// Reads a header of NPY version 1.0, 2.0 or 3.0, and returns it with the offset at which the elements begin.
+    ///
+    /// Exactly the header is read; `reader` stands at the first element afterwards. Never panics, whatever the bytes are.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{HeaderError, NpyHeader};
+    ///
+    /// let refused = NpyHeader::decode(&b"PK\x03\x04 and so on"[..]);
+    /// assert!(matches!(refused, Err(HeaderError::NotNpy)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`HeaderError`] says what is wrong and what to do: not an NPY file, truncated, malformed, a dtype that is
+    /// big-endian, object, structured or otherwise unsupported, or a shape that overflows.
+    pub fn decode(mut reader: impl Read) -> Result<(Self, usize), HeaderError> {
+        let mut bytes = Vec::with_capacity(128);
+        if take(&mut reader, &mut bytes, 10)? < 10 {
+            let begins_well = bytes.iter().zip(MAGIC).all(|(a, b)| a == b) && !bytes.is_empty();
+            return Err(if begins_well { HeaderError::Truncated } else { HeaderError::NotNpy });
+        }
+        if !bytes.starts_with(MAGIC) {
+            return Err(HeaderError::NotNpy);
+        }
+        let text_len = match (bytes[6], bytes[7]) {
+            (1, 0) => u64::from(u16::from_le_bytes([bytes[8], bytes[9]])),
+            (2 | 3, 0) => {
+                if take(&mut reader, &mut bytes, 2)? < 2 {
+                    return Err(HeaderError::Truncated);
+                }
+                u64::from(u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]))
+            }
+            (major, minor) => return Err(HeaderError::Version { major, minor }),
+        };
+        if text_len > MAX_TEXT {
+            return Err(HeaderError::TooLong(text_len));
+        }
+        let text_start = bytes.len();
+        if (take(&mut reader, &mut bytes, text_len)? as u64) < text_len {
+            return Err(HeaderError::Truncated);
+        }
+        check_depth(&bytes[text_start..])?;
+        let parsed = Header::from_reader(&mut &bytes[..]).map_err(from_parser)?;
+        Ok((checked(parsed)?, bytes.len()))
+    }
+}
+
+/// Appends up to `count` bytes and returns how many came.
+fn take(reader: &mut impl Read, bytes: &mut Vec<u8>, count: u64) -> Result<usize, HeaderError> {
+    Ok(reader.by_ref().take(count).read_to_end(bytes)?)
+}
+
+/// Refuses brackets nested deeper than any header needs, and dictionaries inside anything. Brackets inside strings count
+/// too, which errs on the safe side.
+fn check_depth(text: &[u8]) -> Result<(), HeaderError> {
+    let mut depth = 0usize;
+    for &byte in text {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH || (byte == b'{' && depth > 1) {
+            let what = "brackets nest deeper than in any plain array's header";
+            return Err(HeaderError::Malformed(what.into()));
+        }
+    }
+    Ok(())
+}
+
+/// What the parser's errors mean, each in one short line.
+fn from_parser(error: ReadHeaderError) -> HeaderError {
+    use ParseHeaderError as P;
+    let text = match error {
+        ReadHeaderError::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            return HeaderError::Truncated;
+        }
+        ReadHeaderError::Io(error) => return HeaderError::Io(error),
+        ReadHeaderError::Parse(error) => match error {
+            P::MagicString => return HeaderError::NotNpy,
+            P::Version { major, minor } => return HeaderError::Version { major, minor },
+            P::HeaderLengthOverflow(len) => return HeaderError::TooLong(u64::from(len)),
+            P::NonAscii | P::Utf8Parse(_) => "its text is not readable".to_owned(),
+            P::UnknownKey(_) => "it has a key other than descr, fortran_order and shape".to_owned(),
+            // The crate misspells the key "shape" here, so none is named.
+            P::MissingKey(_) => {
+                "one of the keys descr, fortran_order and shape is missing".to_owned()
+            }
+            P::IllegalValue { key, .. } => format!("the value of {key} is not valid"),
+            P::DictParse(_) | P::MetaNotDict(_) => "it is not a Python dictionary".to_owned(),
+            P::MissingNewline => "it does not end in a newline".to_owned(),
+        },
+    };
+    HeaderError::Malformed(text)
+}
+
+/// The parsed header, if it is of an array that can exist here.
+fn checked(parsed: Header) -> Result<NpyHeader, HeaderError> {
+    let Some(descr) = parsed.type_descriptor.as_string() else {
+        return Err(match parsed.type_descriptor.is_list() {
+            true => HeaderError::Structured,
+            false => HeaderError::Malformed("the value of descr is not valid".into()),
+        });
+    };
+    let dtype = Dtype::from_descr(descr)?;
+    if parsed.shape.len() > MAX_AXES {
+        return Err(HeaderError::TooManyAxes(parsed.shape.len()));
+    }
+    let header = NpyHeader {
+        descr: dtype.descr().to_owned(),
+        order: match parsed.layout {
+            Layout::Standard => Order::C,
+            Layout::Fortran => Order::F,
+        },
+        shape: parsed.shape,
+    };
+    match header.data_bytes() {
+        Some(_) => Ok(header),
+        None => Err(HeaderError::Overflow(header.shape)),
+    }
+}

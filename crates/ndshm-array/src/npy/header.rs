@@ -1,0 +1,197 @@
+//! The header of a live array: fixed size, one field that a single store can change.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use super::dtype::shortened;
+use super::{Dtype, EncodeError, HeaderError};
+
+/// Bytes of a header written here: one page, so that the elements after it begin on a page boundary.
+pub const HEADER_LEN: usize = 4096;
+
+/// The most axes that NumPy allows.
+pub const MAX_AXES: usize = 64;
+
+/// The longest `descr` accepted for writing; that and [`MAX_AXES`] keep every header within [`HEADER_LEN`].
+const MAX_DESCR: usize = 64;
+
+/// Magic string, version 1.0, and the length of what follows those ten bytes.
+const PREFIX: [u8; 10] = {
+    let len = ((HEADER_LEN - 10) as u16).to_le_bytes();
+    [0x93, b'N', b'U', b'M', b'P', b'Y', 1, 0, len[0], len[1]]
+};
+
+/// Width and alignment of the field of the slowest axis.
+const FIELD: usize = 8;
+
+/// In which order the elements lie in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Row-major, C order: the last axis is the fastest.
+    #[default]
+    C,
+    /// Column-major, Fortran order: the first axis is the fastest.
+    F,
+}
+
+/// What an NPY header says: element type, memory order, shape.
+///
+/// ```
+/// use ndshm_array::npy::{HEADER_LEN, NpyHeader, Order};
+///
+/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2000, 300] };
+/// let bytes = header.encode()?;
+/// assert!(bytes.starts_with(b"\x93NUMPY\x01\x00"));
+/// assert_eq!(bytes[HEADER_LEN - 1], b'\n');
+///
+/// // The first axis is the slowest one here; its field is where one 8-byte store can reach it.
+/// let field = header.slowest_axis_field().expect("2000 has at most 8 digits");
+/// assert_eq!((&bytes[field.clone()], field.start % 8), (&b"    2000"[..], 0));
+///
+/// let (decoded, data_offset) = NpyHeader::decode(&bytes[..])?;
+/// assert_eq!((decoded, data_offset), (header, 4096));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NpyHeader {
+    /// NumPy's description of the element type, such as `<f8`. After decoding it is always one that [`Dtype::descr`] returns.
+    pub descr: String,
+    /// The memory order.
+    pub order: Order,
+    /// The length of each axis.
+    pub shape: Vec<usize>,
+}
+
+impl NpyHeader {
+    /// The header as [`HEADER_LEN`] bytes of NPY version 1.0: the dictionary as NumPy writes it, padded with spaces, with a
+    /// newline as the last byte.
+    ///
+    /// The number of the slowest axis stands in the field that [`slowest_axis_field`](Self::slowest_axis_field) names.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] when `descr` could not be a plain dtype, or there are more axes than NumPy allows.
+    pub fn encode(&self) -> Result<[u8; HEADER_LEN], EncodeError> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"<>|=".contains(&byte);
+        if self.descr.is_empty() || self.descr.len() > MAX_DESCR || !self.descr.bytes().all(plain) {
+            return Err(EncodeError::Descr(shortened(&self.descr)));
+        }
+        if self.shape.len() > MAX_AXES {
+            return Err(EncodeError::TooManyAxes(self.shape.len()));
+        }
+        let (text, _) = self.text();
+        let mut bytes = [b' '; HEADER_LEN];
+        bytes[..PREFIX.len()].copy_from_slice(&PREFIX);
+        bytes[PREFIX.len()..PREFIX.len() + text.len()].copy_from_slice(text.as_bytes());
+        bytes[HEADER_LEN - 1] = b'\n';
+        Ok(bytes)
+    }
+
+    /// Where in the header the length of the slowest axis stands: the first axis in C order, the last in Fortran order.
+    ///
+    /// The field begins at a multiple of 8 from the start of the file and is 8 bytes wide; the number is decimal, with
+    /// spaces on its left. One aligned 8-byte store of [`format_slowest_axis`](Self::format_slowest_axis) therefore
+    /// changes the shape such that a reader sees the old one or the new one, never a mixture.
+    ///
+    /// `None` when there is no axis, or when the number has more than 8 digits: it then stands in the text like the others.
+    #[must_use]
+    pub fn slowest_axis_field(&self) -> Option<Range<usize>> {
+        self.text().1
+    }
+
+    /// The 8 bytes to store in the field of the slowest axis; `None` when `len` has more than 8 digits.
+    ///
+    /// ```
+    /// use ndshm_array::npy::NpyHeader;
+    ///
+    /// assert_eq!(NpyHeader::format_slowest_axis(1234), Some(*b"    1234"));
+    /// assert_eq!(NpyHeader::format_slowest_axis(123_456_789), None);
+    /// ```
+    #[must_use]
+    pub fn format_slowest_axis(len: usize) -> Option<[u8; 8]> {
+        format!("{len:>FIELD$}").into_bytes().try_into().ok()
+    }
+
+    /// The element type.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Dtype::from_descr`].
+    pub fn dtype(&self) -> Result<Dtype, HeaderError> {
+        Dtype::from_descr(&self.descr)
+    }
+
+    /// How many elements there are; `None` when the shape overflows.
+    ///
+    /// Zero-length axes do not hide an overflow of the others, as ndarray and NumPy demand of a shape.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{NpyHeader, Order};
+    ///
+    /// let header = |shape: &[usize]| NpyHeader { descr: "<f8".into(), order: Order::C, shape: shape.to_vec() };
+    /// assert_eq!(header(&[20, 30]).elements(), Some(600));
+    /// assert_eq!(header(&[]).elements(), Some(1));
+    /// assert_eq!(header(&[0, 30]).elements(), Some(0));
+    /// assert_eq!(header(&[0, 1 << 40, 1 << 40]).elements(), None);
+    /// ```
+    #[must_use]
+    pub fn elements(&self) -> Option<usize> {
+        self.times_shape(1)
+    }
+
+    /// How many bytes the elements take; `None` when that overflows or the dtype is not known here.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{NpyHeader, Order};
+    ///
+    /// let header = NpyHeader { descr: "<c16".into(), order: Order::F, shape: vec![20, 30] };
+    /// assert_eq!(header.data_bytes(), Some(9600));
+    /// ```
+    #[must_use]
+    pub fn data_bytes(&self) -> Option<usize> {
+        self.times_shape(self.dtype().ok()?.size())
+    }
+
+    /// `size` times every axis; `None` when the product of what is not zero exceeds `isize::MAX`.
+    fn times_shape(&self, size: usize) -> Option<usize> {
+        let mut nonzero = self.shape.iter().filter(|&&axis| axis != 0);
+        let product = nonzero.try_fold(size, |product, &axis| product.checked_mul(axis))?;
+        isize::try_from(product).ok()?;
+        Some(if self.shape.contains(&0) { 0 } else { product })
+    }
+
+    /// The dictionary, and where (from the start of the file) the slowest axis stands in it.
+    fn text(&self) -> (String, Option<Range<usize>>) {
+        let fortran = match self.order {
+            Order::C => "False",
+            Order::F => "True",
+        };
+        let slowest = match self.order {
+            Order::C => 0,
+            Order::F => self.shape.len().wrapping_sub(1),
+        };
+        let mut text =
+            format!("{{'descr': '{}', 'fortran_order': {fortran}, 'shape': (", self.descr);
+        let mut field = None;
+        for (axis, &len) in self.shape.iter().enumerate() {
+            if axis > 0 {
+                text.push(' ');
+            }
+            let number = len.to_string();
+            if axis == slowest && number.len() <= FIELD {
+                let start = (PREFIX.len() + text.len()).next_multiple_of(FIELD);
+                text.extend(std::iter::repeat_n(' ', start - PREFIX.len() - text.len()));
+                let _ = write!(text, "{number:>FIELD$}");
+                field = Some(start..start + FIELD);
+            } else {
+                text.push_str(&number);
+            }
+            // A tuple of one is written with a comma: (2000,).
+            if axis + 1 < self.shape.len() || axis == 0 {
+                text.push(',');
+            }
+        }
+        text.push_str("), }");
+        (text, field)
+    }
+}

@@ -1,0 +1,123 @@
+//! A segment as this process has it: the mapping, the membership, and where things are.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::ptr::NonNull;
+use std::sync::{Arc, LazyLock, Weak};
+
+use ndshm_buffer::{SegmentId, SharedBuffer};
+use ndshm_sync::{JoinError, Members, Region};
+use parking_lot::Mutex;
+
+use crate::claim::ClaimTable;
+use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places};
+
+/// A segment that this process has mapped and joined: once, however many arrays refer to it.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// `None` where the mapping is read-only: a member writes itself into the table.
+    ///
+    /// # Invariants
+    ///
+    /// 1. Refers to bytes of `buffer`, and is dropped before it (declared first).
+    members: Option<Members<'static>>,
+    /// # Invariants
+    ///
+    /// 1. The mapping holds the `places`, as checked; it is not unmapped before this value drops.
+    buffer: SharedBuffer,
+    places: Places,
+    instance: [u8; 16],
+}
+
+/// Why a file could not be taken as a segment.
+#[derive(Debug)]
+pub(crate) enum AttachError {
+    Format(FormatError),
+    Join(JoinError),
+}
+
+/// The segments of this process. One membership a segment: a claim is a matter between members,
+/// and between the threads of one.
+static SEGMENTS: LazyLock<Mutex<Segments>> = LazyLock::new(Mutex::default);
+
+/// By inode, and whether mapped read-only.
+type Segments = HashMap<(SegmentId, bool), Weak<Segment>>;
+
+impl Segment {
+    /// What this process has of the segment in `buffer`, joined with `rank` if it is not yet.
+    ///
+    /// That its other users follow the protocol is for the caller to know (`ArrayHandle::open`).
+    pub(crate) fn attach(buffer: SharedBuffer, kind: Kind) -> Result<Arc<Self>, AttachError> {
+        let key = (buffer.id(), buffer.is_read_only());
+        let mut segments = SEGMENTS.lock();
+        let footer = Footer::read(&buffer).map_err(AttachError::Format)?;
+        let places = footer.check(kind, buffer.len()).map_err(AttachError::Format)?;
+        if let Some(segment) = segments.get(&key).and_then(Weak::upgrade) {
+            // Stale in a forked child: what it inherited is the parent's, so it joins anew.
+            if segment.members.as_ref().is_none_or(Members::is_mine) {
+                return Ok(segment);
+            }
+        }
+        let members = if buffer.is_read_only() {
+            None
+        } else {
+            Some(Self::join(&buffer, &places).map_err(AttachError::Join)?)
+        };
+        let segment = Arc::new(Self { members, buffer, places, instance: footer.instance });
+        segments.retain(|_, segment| segment.strong_count() > 0);
+        segments.insert(key, Arc::downgrade(&segment));
+        Ok(segment)
+    }
+
+    fn join(buffer: &SharedBuffer, places: &Places) -> Result<Members<'static>, JoinError> {
+        // SAFETY: `places` was checked against the length of the mapping.
+        let base = unsafe { buffer.base().add(places.control_offset) };
+        let len = places.file_len - FOOTER_LEN - places.control_offset;
+        // SAFETY: mapped shared and read-write for as long as `buffer` lives, which the segment
+        // keeps for longer than its members (members invariant 1), so `'static` is never relied on
+        // beyond that; the bytes were zero when the segment was made, and all who attach use
+        // them through this type (`ArrayHandle::open` and the worker start-up vouch for others).
+        let region = unsafe { Region::new(base, len, buffer.as_fd()) };
+        // SAFETY: only the lifetime changes: the descriptor and the mapping live as long as
+        // `buffer`, which outlives the membership (members invariant 1).
+        let region = unsafe { std::mem::transmute::<Region<'_>, Region<'static>>(region) };
+        match crate::rank::current() {
+            Some(rank) => Members::join_as(region, rank),
+            None => Members::join(region),
+        }
+    }
+
+    pub(crate) const fn members(&self) -> Option<&Members<'static>> {
+        self.members.as_ref()
+    }
+
+    /// The table of claims and this process's membership; `None` where the mapping is read-only.
+    /// For segments of kind [`Kind::Array`].
+    pub(crate) fn claims(&self) -> Option<(&ClaimTable, &Members<'static>)> {
+        let members = self.members.as_ref()?;
+        let offset = self.places.control_offset + CLAIMS_OFFSET;
+        // SAFETY: within the mapping (buffer invariant 1).
+        let table = unsafe { self.buffer.base().add(offset) }.cast::<ClaimTable>();
+        // SAFETY: in bounds and aligned to a page plus a multiple of 64 (checked places), mapped
+        // as long as `self`, made of atomics, valid for any bytes.
+        Some((unsafe { table.as_ref() }, members))
+    }
+
+    /// Where the data begins.
+    pub(crate) fn data(&self) -> NonNull<u8> {
+        // SAFETY: within the mapping (buffer invariant 1).
+        unsafe { self.buffer.base().add(self.places.data_offset) }
+    }
+
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
+    }
+
+    pub(crate) const fn buffer(&self) -> &SharedBuffer {
+        &self.buffer
+    }
+
+    pub(crate) const fn instance(&self) -> [u8; 16] {
+        self.instance
+    }
+}

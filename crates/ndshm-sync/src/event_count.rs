@@ -1,0 +1,87 @@
+//! A counter to sleep on until something changed.
+
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::time::Duration;
+
+use crate::sys;
+use crate::wait::SLICE;
+
+/// Counts changes of something else in shared memory, for those who wait for it to change: the
+/// piece from which other primitives are made. Valid when zeroed, no owner, nothing to mend after
+/// a death.
+///
+/// Read the counter, then look; if what you see does not suit, [`wait`](Self::wait) with what you
+/// read. Whoever changes the thing calls [`notify_all`](Self::notify_all) afterwards: an addition
+/// and, where somebody sleeps, one system call. A change between look and wait is not missed.
+///
+/// # Layout
+///
+/// | offset | size | what |
+/// |---|---|---|
+/// | 0 | 4 | counts changes, wraps; the futex |
+/// | 4 | 4 | how many sleep; too high after a sleeper's death, which costs needless wake-ups |
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Duration;
+/// use ndshm_sync::EventCount;
+///
+/// let (events, version) = (EventCount::new(), AtomicU64::new(0));
+/// std::thread::scope(|s| {
+///     s.spawn(|| {
+///         version.store(7, Ordering::Release);
+///         events.notify_all();
+///     });
+///     loop {
+///         let seen = events.read();
+///         if version.load(Ordering::Acquire) == 7 {
+///             break;
+///         }
+///         events.wait(seen, Duration::MAX);
+///     }
+/// });
+/// ```
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct EventCount {
+    count: AtomicU32,
+    sleepers: AtomicU32,
+}
+
+impl EventCount {
+    /// A counter at zero. The same as eight zero bytes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { count: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
+    }
+
+    /// The counter, to be read before the look at what it counts the changes of.
+    #[inline]
+    #[must_use]
+    pub fn read(&self) -> u32 {
+        // Acquire pairs with the Release in `notify_all`: who reads a count sees the change that
+        // it counts.
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Sleeps while the counter is `seen`, for at most `most`, and never for more than 40 ms: then
+    /// look again, also after those whose change is waited for. Returns early on a signal.
+    pub fn wait(&self, seen: u32, most: Duration) {
+        // SeqCst, with the fence in `notify_all`: either the notifier sees this sleeper, or the
+        // futex call sees the notifier's count.
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        sys::futex_wait(&self.count, seen, most.min(SLICE));
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts a change, and wakes all who sleep.
+    #[inline]
+    pub fn notify_all(&self) {
+        // Release pairs with the Acquire in `read`.
+        self.count.fetch_add(1, Ordering::Release);
+        fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::Relaxed) != 0 {
+            sys::futex_wake(&self.count, i32::MAX.unsigned_abs());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! One matrix, many processes.
+//!
+//! `P` processes run `compute(rank, size, array)` on one array in shared memory: no copies,
+//! ordinary [ndarray](https://docs.rs/ndarray) operations, locks that survive a SIGKILL and say
+//! who died.
+//!
+//! ```
+//! use ndshm::prelude::*;
+//!
+//! fn compute(w: &Worker, m: SharedArray2<f64>) -> ndshm::Result<f64> {
+//!     let mut band = m.claim_mut(w.band(m.nrows()))?; // my rows; overlap is refused across processes
+//!     band.fill_with_index(|(i, j)| (i + j) as f64); // indices of the whole matrix
+//!     drop(band);
+//!     w.barrier()?; // everyone's rows are there, or an error names who died
+//!     Ok(m.read()?.sum()) // the guard derefs to ndarray
+//! }
+//!
+//! fn main() -> ndshm::Result<()> {
+//!     ndshm::init(); // first line: a worker process starts here
+//!     let m = SharedArray2::<f64>::zeros((200, 100))?;
+//!     let sums = Workers::new(4).run(compute, &m)?;
+//!     assert_eq!(sums, [2_980_000.0; 4]);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! This crate re-exports the others, and adds nothing. Each can be used alone:
+//!
+//! | crate | what it gives |
+//! |---|---|
+//! | [`buffer`] = `ndshm-buffer` | raw bytes that several processes map |
+//! | [`sync`] = `ndshm-sync` | mutexes and barriers on any shared memory |
+//! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
+//! | [`workers`] = `ndshm-workers` | P processes from a function |
+
+pub use ndshm_array as array;
+pub use ndshm_buffer as buffer;
+pub use ndshm_sync as sync;
+pub use ndshm_workers as workers;
+
+pub use ndshm_array::{
+    ArrayHandle, ArrayOptions, Element, ReadGuard, SharedArray, SharedArray1, SharedArray2,
+    SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD, SharedMutex, WriteGuard,
+};
+pub use ndshm_buffer::SharedBuffer;
+pub use ndshm_workers::{Error, Result, RunError, Worker, Workers, init, test_support};
+
+/// What most programs need: `use ndshm::prelude::*`.
+pub mod prelude {
+    pub use ndshm_array::{
+        SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
+        SharedArray6, SharedArrayD, SharedMutex,
+    };
+    pub use ndshm_buffer::SharedBuffer;
+    pub use ndshm_workers::{Worker, Workers};
+}
