@@ -91,10 +91,10 @@ impl<T: Element, D: Dimension> Serialize for SharedArray<T, D> {
         let held =
             |(table, members): (&crate::claim::ClaimTable, &_)| table.held_by_this_thread(members);
         if passing::is_collecting() && self.segment().claims().is_some_and(held) {
-            return Err(S::Error::custom(
+            return Err(S::Error::custom(passing::explain(
                 "this thread holds a claim on an array that it passes to workers, who would wait \
                  for it: drop the guard first",
-            ));
+            )));
         }
         self.handle().serialize(serializer)
     }
@@ -106,12 +106,12 @@ impl<'de, T: Element, D: Dimension> Deserialize<'de> for SharedArray<T, D> {
     fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
         let handle = ArrayHandle::<T, D>::deserialize(deserializer)?;
         if !passing::is_adopting() {
-            return Err(A::Error::custom(
+            return Err(A::Error::custom(passing::explain(
                 "a shared array is opened by deserialising only where a worker starts; elsewhere \
                  deserialise an ArrayHandle and call its unsafe open()",
-            ));
+            )));
         }
-        handle.open_trusted().map_err(A::Error::custom)
+        handle.open_trusted().map_err(|e| A::Error::custom(passing::explain(e)))
     }
 }
 

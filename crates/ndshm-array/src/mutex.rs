@@ -61,6 +61,15 @@ impl<T: Pod + Send> SharedMutex<T> {
         Ok(Self { mutex, segment })
     }
 
+    fn open(handle: &BufferHandle) -> Result<Self, String> {
+        let buffer = handle.open().map_err(|e| e.to_string())?;
+        let segment = Segment::attach(buffer, Kind::Mutex).map_err(|e| match e {
+            AttachError::Format(e) => e.to_string(),
+            AttachError::Join(e) => e.to_string(),
+        })?;
+        Self::in_segment(segment, T::zeroed())
+    }
+
     /// Takes the lock, and waits for it as long as its holder lives.
     ///
     /// # Errors
@@ -110,15 +119,10 @@ impl<'de, T: Pod + Send> Deserialize<'de> for SharedMutex<T> {
     fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
         let handle = BufferHandle::deserialize(deserializer)?;
         if !passing::is_adopting() {
-            return Err(A::Error::custom(
+            return Err(A::Error::custom(passing::explain(
                 "a SharedMutex is opened by deserialising only where a worker starts",
-            ));
+            )));
         }
-        let buffer = handle.open().map_err(A::Error::custom)?;
-        let segment = Segment::attach(buffer, Kind::Mutex).map_err(|e| match e {
-            AttachError::Format(e) => A::Error::custom(e),
-            AttachError::Join(e) => A::Error::custom(e),
-        })?;
-        Self::in_segment(segment, T::zeroed()).map_err(A::Error::custom)
+        Self::open(&handle).map_err(|e| A::Error::custom(passing::explain(e)))
     }
 }

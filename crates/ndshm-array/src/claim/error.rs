@@ -59,10 +59,10 @@ pub enum ClaimError<G> {
 ///     let _rows = a.claim_mut(3..5).unwrap();
 ///     panic!("half-way");
 /// });
-/// assert_eq!(a.claim_mut(5..10)?.rows(), 5..10); // the rest of the array goes on
+/// assert_eq!(a.claim_mut(5..10)?.row_range(), 5..10); // the rest of the array goes on
 /// match a.write() {
 ///     Err(ClaimError::Poisoned(poisoned)) => {
-///         assert_eq!(poisoned.rows(), 3..5);
+///         assert_eq!(poisoned.row_range(), 3..5);
 ///         let mut guard = poisoned.into_inner();
 ///         guard.slice_mut(ndarray::s![3..5, ..]).fill(0.0); // mend it, and say so
 ///         assert!(guard.clear_poison()?);
@@ -110,7 +110,7 @@ impl<G> PoisonedClaim<G> {
 
     /// The rows that it had claimed.
     #[must_use]
-    pub fn rows(&self) -> Range<usize> {
+    pub fn row_range(&self) -> Range<usize> {
         self.rows.clone()
     }
 

@@ -125,7 +125,7 @@ impl<'a, T: Element, D: Dimension> ReadGuard<'a, T, D> {
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
     #[must_use]
-    pub const fn rows(&self) -> Range<usize> {
+    pub const fn row_range(&self) -> Range<usize> {
         self.claim.rows().range()
     }
 }
@@ -137,7 +137,7 @@ impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
     #[must_use]
-    pub const fn rows(&self) -> Range<usize> {
+    pub const fn row_range(&self) -> Range<usize> {
         self.claim.rows().range()
     }
 
@@ -218,12 +218,12 @@ impl<T: Element, D: Dimension> DerefMut for WriteGuard<'_, T, D> {
 
 impl<T: Element, D: Dimension> fmt::Debug for ReadGuard<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadGuard").field("rows", &self.rows()).finish_non_exhaustive()
+        f.debug_struct("ReadGuard").field("rows", &self.row_range()).finish_non_exhaustive()
     }
 }
 
 impl<T: Element, D: Dimension> fmt::Debug for WriteGuard<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteGuard").field("rows", &self.rows()).finish_non_exhaustive()
+        f.debug_struct("WriteGuard").field("rows", &self.row_range()).finish_non_exhaustive()
     }
 }

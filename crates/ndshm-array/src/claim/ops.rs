@@ -1,43 +1,37 @@
-//! Arithmetic on `&guard`: always yields an ordinary [`Array`] in private memory.
+//! Arithmetic on `&guard`: as on ndarray's references, with broadcasting, and always yielding an
+//! ordinary [`Array`] in private memory.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use ndarray::{Array, ArrayRef, DimMax, Dimension, ScalarOperand};
+use ndarray::{Array, ArrayBase, ArrayRef, Data, DimMax, Dimension, ScalarOperand};
 use num_complex::Complex;
 
 use super::guard::{ReadGuard, WriteGuard};
 use crate::element::Element;
 
-macro_rules! between_guards {
-    ($op:ident::$f:ident, $left:ident, $right:ident) => {
-        impl<T, D> $op<&$right<'_, T, D>> for &$left<'_, T, D>
+/// `&left op &right`, where both lend an [`ArrayRef`] of `T`.
+macro_rules! arrays {
+    ($op:ident::$f:ident, [$($data:ident)?] $left:ty, $right:ty) => {
+        impl<T, $($data,)? D, E> $op<&$right> for &$left
         where
             T: Element + $op<T, Output = T>,
-            D: Dimension + DimMax<D, Output = D>,
+            $($data: Data<Elem = T>,)?
+            D: Dimension + DimMax<E>,
+            E: Dimension,
         {
-            type Output = Array<T, D>;
+            type Output = Array<T, <D as DimMax<E>>::Output>;
 
-            fn $f(self, right: &$right<'_, T, D>) -> Array<T, D> {
-                (&**self).$f(&**right)
+            fn $f(self, right: &$right) -> Self::Output {
+                let (left, right): (&ArrayRef<T, D>, &ArrayRef<T, E>) = (self, right);
+                left.$f(right)
             }
         }
     };
 }
 
-macro_rules! with_others {
+/// `&guard op scalar`, and `scalar op &guard` for each of the listed.
+macro_rules! scalars {
     ($op:ident::$f:ident, $guard:ident, $($scalar:ty),+) => {
-        impl<T, D> $op<&ArrayRef<T, D>> for &$guard<'_, T, D>
-        where
-            T: Element + $op<T, Output = T>,
-            D: Dimension + DimMax<D, Output = D>,
-        {
-            type Output = Array<T, D>;
-
-            fn $f(self, right: &ArrayRef<T, D>) -> Array<T, D> {
-                (&**self).$f(right)
-            }
-        }
-
         impl<T, D> $op<T> for &$guard<'_, T, D>
         where
             T: Element + ScalarOperand + $op<T, Output = T>,
@@ -60,18 +54,21 @@ macro_rules! with_others {
     };
 }
 
-macro_rules! operator {
-    ($($op:ident::$f:ident),+) => {$(
-        between_guards!($op::$f, ReadGuard, ReadGuard);
-        between_guards!($op::$f, ReadGuard, WriteGuard);
-        between_guards!($op::$f, WriteGuard, ReadGuard);
-        between_guards!($op::$f, WriteGuard, WriteGuard);
-        with_others!($op::$f, ReadGuard, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, Complex<f32>, Complex<f64>);
-        with_others!($op::$f, WriteGuard, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, Complex<f32>, Complex<f64>);
+macro_rules! operators {
+    ($($op:ident::$f:ident),+ for $guard:ident) => {$(
+        arrays!($op::$f, [] $guard<'_, T, D>, ReadGuard<'_, T, E>);
+        arrays!($op::$f, [] $guard<'_, T, D>, WriteGuard<'_, T, E>);
+        arrays!($op::$f, [] $guard<'_, T, D>, ArrayRef<T, E>);
+        arrays!($op::$f, [] ArrayRef<T, D>, $guard<'_, T, E>);
+        arrays!($op::$f, [S] $guard<'_, T, D>, ArrayBase<S, E>);
+        arrays!($op::$f, [S] ArrayBase<S, D>, $guard<'_, T, E>);
+        scalars!($op::$f, $guard, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,
+            Complex<f32>, Complex<f64>);
     )+};
 }
 
-operator!(Add::add, Sub::sub, Mul::mul, Div::div);
+operators!(Add::add, Sub::sub, Mul::mul, Div::div for ReadGuard);
+operators!(Add::add, Sub::sub, Mul::mul, Div::div for WriteGuard);
 
 macro_rules! negation {
     ($($guard:ident),+) => {$(
@@ -90,3 +87,27 @@ macro_rules! negation {
 }
 
 negation!(ReadGuard, WriteGuard);
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, arr1, arr2};
+
+    use crate::SharedArray;
+
+    #[test]
+    fn operators_are_those_of_ndarray() {
+        let (x, row) = (arr2(&[[1.0, 2.0], [3.0, 4.0]]), arr1(&[10.0, 20.0]));
+        let (a, b) = (SharedArray::from_array(&x).unwrap(), SharedArray::from_array(&row).unwrap());
+        let (a, b) = (a.write().unwrap(), b.read().unwrap());
+        let expected: Array2<f64> = &x - &row;
+        assert_eq!(&a - &b, expected);
+        assert_eq!(&a - &row, expected);
+        assert_eq!(&x - &b, expected);
+        assert_eq!(&a - &*row, expected);
+        assert_eq!(&*x - &b, expected);
+        assert_eq!(2.0 * &a + &b * 3.0, 2.0 * &x + &row * 3.0);
+        assert_eq!(1.0 / &b, 1.0 / &row);
+        let negative: Array1<f64> = -&b;
+        assert_eq!(negative, -&row);
+    }
+}
