@@ -208,7 +208,11 @@ mod tests {
 
     #[test]
     fn the_page_that_specifies_the_format_names_the_same_numbers() {
-        let page = include_str!("../../../docs/format.md");
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/format.md");
+        let Ok(page) = std::fs::read_to_string(page) else {
+            eprintln!("SKIPPED: the page is not part of the published crate");
+            return;
+        };
         let rows = [
             ("magic", offset_of!(Footer, magic)),
             ("format version", offset_of!(Footer, version)),

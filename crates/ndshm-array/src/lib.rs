@@ -55,3 +55,8 @@ pub use handle::ArrayHandle;
 pub use mutex::SharedMutex;
 pub use options::ArrayOptions;
 pub use rank::set_rank;
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

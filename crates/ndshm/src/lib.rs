@@ -54,3 +54,13 @@ pub mod prelude {
     pub use ndshm_buffer::SharedBuffer;
     pub use ndshm_workers::{Worker, Workers};
 }
+
+/// The examples of the README and of the guide, as tests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+}
