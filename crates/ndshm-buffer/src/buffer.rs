@@ -1,0 +1,295 @@
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
+
+use crate::create;
+use crate::creator::Creator;
+use crate::error::{CreateError, PersistError, RemoveError};
+use crate::handle::BufferHandle;
+use crate::id::SegmentId;
+use crate::lifecycle::{self, Victim};
+use crate::mapping::Mapping;
+use crate::name::Place;
+use crate::options::BufferOptions;
+
+/// Bytes that several processes map.
+///
+/// A clone is the same mapping; the last one unmaps. A named segment loses its name when the last clone of the buffer
+/// that *created* it is dropped, unless [`persist`](Self::persist) was called; whoever merely opened it never removes
+/// it. The bytes live as long as a name or a mapping of them does.
+///
+/// # Layout
+///
+/// The first byte stands at offset 0 of the segment, at a page boundary in every process, and at a 2 MiB boundary where
+/// the segment is at least 2 MiB long. The address differs between processes: never store one in the segment.
+///
+/// # Who else may be writing
+///
+/// Any process that has the segment open. [`read_at`](Self::read_at), [`write_at`](Self::write_at) and
+/// [`atomics`](Self::atomics) are sound all the same; plain slices are `unsafe`, because the compiler takes it that
+/// nobody changes what they borrow.
+///
+/// A peer that truncates the *file* of a named segment makes every process fault (SIGBUS) that touches what is missing;
+/// this crate never does that, and anonymous segments are sealed against it.
+///
+/// ```
+/// use ndshm_buffer::SharedBuffer;
+///
+/// let buffer = SharedBuffer::anonymous(4096)?;
+/// buffer.write_at(10, b"hello")?;
+/// let mut five = [0; 5];
+/// buffer.read_at(10, &mut five)?;
+/// assert_eq!(&five, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SharedBuffer {
+    // Dropped first: the name goes while the segment is still marked as in use.
+    _creator: Option<Arc<Creator>>,
+    mapping: Arc<Mapping>,
+    place: Option<Arc<Place>>,
+}
+
+impl SharedBuffer {
+    /// A new segment of `len` zero bytes without a name. It is reserved whole and can neither shrink nor grow.
+    ///
+    /// Other processes get at it through its [`handle`](Self::handle) while this process lives, or inherit it at their
+    /// start.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`] where there is no room, among others.
+    ///
+    /// ```
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let buffer = SharedBuffer::anonymous(1 << 20)?;
+    /// assert_eq!(buffer.len(), 1 << 20);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn anonymous(len: usize) -> Result<Self, CreateError> {
+        create::anonymous(&BufferOptions::new(), len, |_| Ok(()))
+    }
+
+    /// How to create or open a segment, named ones in particular.
+    ///
+    /// ```
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// # let name = format!("doc-options-{}", std::process::id());
+    /// let frames = SharedBuffer::options().create(&name, 4096)?;
+    /// let same = SharedBuffer::options().open(&name)?;
+    /// assert_eq!(frames.id(), same.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn options() -> BufferOptions {
+        BufferOptions::new()
+    }
+
+    pub(crate) fn from_parts(
+        mapping: Arc<Mapping>,
+        place: Option<Arc<Place>>,
+        creator: Option<Arc<Creator>>,
+    ) -> Self {
+        Self { _creator: creator, mapping, place }
+    }
+
+    /// How many bytes there are: exactly as many as were asked for, in every process.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert_eq!(SharedBuffer::anonymous(1000)?.len(), 1000);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn len(&self) -> usize {
+        self.mapping.len()
+    }
+
+    /// Always false: a segment has at least one byte.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert!(!SharedBuffer::anonymous(1)?.is_empty());
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The address of the first byte in this process, as a raw pointer.
+    ///
+    /// It is valid for [`len`](Self::len) bytes while a clone of this buffer lives; a store through it faults where the
+    /// buffer [is read-only](Self::is_read_only).
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(8 << 20)?;
+    /// assert_eq!(buffer.as_ptr().addr() % (2 << 20), 0);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.base().as_ptr()
+    }
+
+    /// [`as_ptr`](Self::as_ptr) as a pointer that is never null.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// assert_eq!(buffer.base().as_ptr(), buffer.as_ptr());
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn base(&self) -> NonNull<u8> {
+        self.mapping.base()
+    }
+
+    /// True where the page tables refuse stores.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert!(!SharedBuffer::anonymous(64)?.is_read_only());
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn is_read_only(&self) -> bool {
+        !self.mapping.key().access.writable()
+    }
+
+    /// The name it was created or opened by; `None` for an anonymous segment.
+    ///
+    /// The name may lead elsewhere by now: others can remove it.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert_eq!(SharedBuffer::anonymous(64)?.name(), None);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.place.as_deref().map(Place::name)
+    }
+
+    /// The file of a named segment: what another program, NumPy for one, opens.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// # let name = format!("doc-path-{}", std::process::id());
+    /// let buffer = SharedBuffer::options().create(&name, 64)?;
+    /// let file = buffer.path().unwrap().file_name().unwrap();
+    /// assert_eq!(file.to_str().unwrap(), format!("ndshm.{name}"));
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn path(&self) -> Option<&Path> {
+        self.place.as_deref().map(Place::path)
+    }
+
+    /// Which segment it is, for comparing.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// assert_eq!(buffer.id(), buffer.handle().id());
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn id(&self) -> SegmentId {
+        self.mapping.key().id
+    }
+
+    /// What another process needs in order to open the same segment; it can be serialised (feature `serde`).
+    ///
+    /// A handle keeps nothing alive: an anonymous segment can be opened while this process holds it, a named one while
+    /// it has its name.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// let same = buffer.handle().open()?;
+    /// assert_eq!(same.as_ptr(), buffer.as_ptr()); // one mapping per segment and process
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn handle(&self) -> BufferHandle {
+        BufferHandle::of(&self.mapping, self.place.as_deref())
+    }
+
+    /// Keeps the name when the creating buffer is dropped, in whichever process it lives.
+    ///
+    /// The mark is on the segment (the file's sticky bit). The name then stays until somebody removes it.
+    ///
+    /// # Errors
+    ///
+    /// [`PersistError`] where there is no name, it is gone already, or the segment belongs to another user.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// # let name = format!("doc-persist-{}", std::process::id());
+    /// let options = SharedBuffer::options();
+    /// let buffer = options.create(&name, 64)?;
+    /// buffer.persist()?;
+    /// drop(buffer);
+    /// options.open(&name)?;
+    /// options.remove(&name)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn persist(&self) -> Result<(), PersistError> {
+        let place = self.place.as_deref().ok_or(PersistError::Anonymous)?;
+        lifecycle::persist(place, self.id())
+    }
+
+    /// Removes the name now, if it still leads to this segment; who has the segment open keeps it.
+    ///
+    /// True where this call removed it, false where there was no such name any more.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveError`] where the segment or its directory does not let this process.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// # let name = format!("doc-unlink-{}", std::process::id());
+    /// let buffer = SharedBuffer::options().create(&name, 64)?;
+    /// assert!(buffer.unlink()?);
+    /// assert!(!buffer.unlink()?);
+    /// buffer.write_at(0, b"still here")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unlink(&self) -> Result<bool, RemoveError> {
+        match self.place.as_deref() {
+            Some(place) => lifecycle::remove_only(place, Victim::Only(self.id())),
+            None => Ok(false),
+        }
+    }
+
+    /// The bytes, for this crate alone: on a read-only mapping a store through them faults.
+    pub(crate) fn cells(&self) -> &[AtomicU8] {
+        self.mapping.cells()
+    }
+
+    /// The segment as error messages name it.
+    pub(crate) fn describe(&self) -> String {
+        create::describe(self.place.as_deref())
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_deref()
+    }
+}
+
+/// The descriptor that is mapped. Locks taken through it belong to this process's mapping of the segment.
+impl AsFd for SharedBuffer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.mapping.as_fd()
+    }
+}
+
+impl fmt::Debug for SharedBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedBuffer")
+            .field("segment", &self.describe())
+            .field("id", &self.id())
+            .field("len", &self.len())
+            .field("read_only", &self.is_read_only())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! From nothing to a segment that others can open, or back to nothing.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::slice;
+use std::sync::Arc;
+
+use crate::buffer::SharedBuffer;
+use crate::creator::Creator;
+use crate::error::CreateError;
+use crate::id::SegmentId;
+use crate::mapping::{Access, Key, Mapping};
+use crate::name::Place;
+use crate::options::BufferOptions;
+use crate::registry;
+use crate::room;
+use crate::sys::{self, Lock, PRESENCE, Region};
+
+/// An anonymous segment, filled by `init`.
+pub(crate) fn anonymous<E: From<CreateError>>(
+    options: &BufferOptions,
+    len: usize,
+    init: impl FnOnce(&mut [u8]) -> Result<(), E>,
+) -> Result<SharedBuffer, E> {
+    let draft = Draft { options, place: None, len };
+    draft.check()?;
+    room::check(len, None).map_err(|lack| draft.no_space(lack, None))?;
+    let fd = sys::create_anonymous().map_err(|source| draft.os("create it", source))?;
+    let region = draft.fill(fd.as_fd(), None, init)?;
+    sys::seal_length(fd.as_fd()).map_err(|source| draft.os("seal its length", source))?;
+    let (mapping, _) = draft.register(region, fd)?;
+    Ok(SharedBuffer::from_parts(mapping, None, None))
+}
+
+/// A named segment, filled by `init` before the name appears.
+pub(crate) fn named<E: From<CreateError>>(
+    options: &BufferOptions,
+    place: Place,
+    len: usize,
+    init: impl FnOnce(&mut [u8]) -> Result<(), E>,
+) -> Result<SharedBuffer, E> {
+    let draft = Draft { options, place: Some(&place), len };
+    draft.check()?;
+    let dir = sys::open_directory(place.dir()).map_err(|source| directory(&place, source))?;
+    let dir = dir.as_fd();
+    // The name decides only when the segment is published; but who cannot win need not pay for the reservation.
+    if sys::facts_of_name(dir, place.file()).is_ok() {
+        return Err(taken(&place).into());
+    }
+    room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
+    let fd = sys::create_unnamed(dir).map_err(|source| unnamed(&place, source))?;
+    let region = draft.fill(fd.as_fd(), Some(dir), init)?;
+    if options.persist {
+        sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;
+    }
+    let (mapping, id) = draft.register(region, fd)?;
+    sys::publish(mapping.as_fd(), dir, place.file()).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => taken(&place),
+        _ => draft.os("give it its name", source),
+    })?;
+    let place = Arc::new(place);
+    let creator = Arc::new(Creator::new(Arc::clone(&place), id));
+    Ok(SharedBuffer::from_parts(mapping, Some(place), Some(creator)))
+}
+
+/// A segment in the making.
+struct Draft<'a> {
+    options: &'a BufferOptions,
+    place: Option<&'a Place>,
+    len: usize,
+}
+
+impl Draft<'_> {
+    /// What can be refused before anything is done.
+    fn check(&self) -> Result<(), CreateError> {
+        let segment = || describe(self.place);
+        if self.options.read_only {
+            return Err(CreateError::ReadOnly { segment: segment() });
+        }
+        if self.len == 0 {
+            return Err(CreateError::Empty { segment: segment() });
+        }
+        if self.len > isize::MAX as usize {
+            return Err(CreateError::TooLong { segment: segment(), asked: self.len as u64 });
+        }
+        match sys::file_size_limit() {
+            Some(limit) if self.len as u64 > limit => Err(CreateError::FileSizeLimit {
+                segment: segment(),
+                asked: self.len as u64,
+                limit,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reserves, maps and initialises a file that nobody else can reach yet.
+    fn fill<E: From<CreateError>>(
+        &self,
+        fd: BorrowedFd<'_>,
+        dir: Option<BorrowedFd<'_>>,
+        init: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<Region, E> {
+        sys::reserve(fd, self.len as u64).map_err(|source| {
+            if sys::is_full(&source) {
+                let lack = room::lack(dir.zip(self.place.map(Place::dir)));
+                self.no_space(lack, Some(source))
+            } else {
+                self.os("reserve it", source)
+            }
+        })?;
+        let region = Region::map(fd, self.len, true).map_err(|source| self.os("map it", source))?;
+        // SAFETY: `len` bytes, at most isize::MAX, are mapped readable and writable while `region` lives (invariants 1
+        // and 2 of `Region`), which is longer than `bytes`. They are this call's alone: the file has no name, `fd` is
+        // known to nobody, and neither the registry nor any buffer has the mapping yet.
+        let bytes = unsafe { slice::from_raw_parts_mut(region.start().as_ptr(), region.len()) };
+        init(bytes)?;
+        Ok(region)
+    }
+
+    /// Marks the segment as in use and lists its mapping, before anyone can open it.
+    fn register(
+        &self,
+        region: Region,
+        fd: OwnedFd,
+    ) -> Result<(Arc<Mapping>, SegmentId), CreateError> {
+        sys::lock(fd.as_fd(), PRESENCE, Lock::Shared)
+            .map_err(|source| self.os("mark it as in use", source))?;
+        let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
+        let id = SegmentId::of(&facts);
+        let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {
+            Ok::<_, CreateError>((region, fd))
+        })?;
+        Ok((mapping, id))
+    }
+
+    fn no_space(&self, lack: room::Lack, source: Option<io::Error>) -> CreateError {
+        CreateError::NoSpace {
+            segment: describe(self.place),
+            asked: self.len as u64,
+            free: lack.free,
+            shortage: lack.shortage,
+            source,
+        }
+    }
+
+    fn os(&self, step: &'static str, source: io::Error) -> CreateError {
+        CreateError::Os { segment: describe(self.place), step, source }
+    }
+}
+
+/// A segment as messages name it.
+pub(crate) fn describe(place: Option<&Place>) -> String {
+    place.map_or_else(
+        || "an anonymous segment".to_owned(),
+        |place| place.path().display().to_string(),
+    )
+}
+
+fn taken(place: &Place) -> CreateError {
+    CreateError::NameTaken { name: place.name().to_owned(), path: place.path().to_owned() }
+}
+
+fn directory(place: &Place, source: io::Error) -> CreateError {
+    CreateError::Directory { dir: place.dir().to_owned(), source }
+}
+
+fn unnamed(place: &Place, source: io::Error) -> CreateError {
+    if sys::lacks_unnamed_files(&source) {
+        CreateError::NoUnnamedFiles { dir: place.dir().to_owned(), source }
+    } else {
+        directory(place, source)
+    }
+}

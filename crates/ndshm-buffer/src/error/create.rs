@@ -1,0 +1,142 @@
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::name::NameError;
+
+/// Why a segment was not created. Nothing of it is left behind.
+///
+/// ```
+/// use ndshm_buffer::{CreateError, SharedBuffer};
+///
+/// let refused = SharedBuffer::anonymous(1 << 50).unwrap_err();
+/// assert!(matches!(refused, CreateError::NoSpace { asked, free, .. } if asked == 1 << 50 && free < asked));
+/// println!("{refused}"); // an anonymous segment: 1125899906842624 bytes asked for, ... free in memory and swap; ...
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// No segment can have this name.
+    #[error(transparent)]
+    BadName(#[from] NameError),
+    /// A length of 0 was asked for, and nothing can be mapped of nothing.
+    #[error("{segment}: a length of 0 bytes was asked for; ask for at least 1")]
+    Empty {
+        /// The path, or "an anonymous segment".
+        segment: String,
+    },
+    /// No file or no pointer reaches so far.
+    #[error("{segment}: {asked} bytes is more than a process can address; ask for less")]
+    TooLong {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The length asked for.
+        asked: u64,
+    },
+    /// The process may not make a file of this length.
+    #[error(
+        "{segment}: {asked} bytes asked for, but the file size limit of this process is {limit}; \
+         raise it (`ulimit -f`) or ask for less"
+    )]
+    FileSizeLimit {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The length asked for.
+        asked: u64,
+        /// `RLIMIT_FSIZE`, in bytes.
+        limit: u64,
+    },
+    /// There is not so much free.
+    #[error("{segment}: {asked} bytes asked for, {free} bytes free in {shortage}")]
+    NoSpace {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The length asked for.
+        asked: u64,
+        /// How much there is.
+        free: u64,
+        /// Where, and thereby what to do.
+        shortage: Shortage,
+        /// What the kernel answered; `None` where it was not even asked.
+        source: Option<io::Error>,
+    },
+    /// The name leads to something already.
+    #[error(
+        "{}: the name is taken; open the segment, choose another name, or remove it \
+         (`BufferOptions::remove`, or `rm` once nobody needs it)", path.display()
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The directory of named segments cannot be used.
+    #[error(
+        "{}: cannot hold named segments: {source}; name a directory that exists and that you may write to \
+         (`BufferOptions::dir` or NDSHM_DIR)", dir.display()
+    )]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The filesystem has no unnamed files, so nothing could be published whole.
+    #[error(
+        "{}: its filesystem has no unnamed files (O_TMPFILE): {source}; \
+         use a directory on tmpfs, ext4, XFS or Btrfs (`BufferOptions::dir` or NDSHM_DIR)", dir.display()
+    )]
+    NoUnnamedFiles {
+        /// The directory.
+        dir: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// Read-only was asked for, and a segment nobody can write to would stay zero for ever.
+    #[error("{segment}: a segment is created for writing; open it read-only by its name or handle")]
+    ReadOnly {
+        /// The path, or "an anonymous segment".
+        segment: String,
+    },
+    /// The operating system refused a step for another reason.
+    #[error("{segment}: cannot {step}: {source}")]
+    Os {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The step.
+        step: &'static str,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}
+
+/// What there is too little of.
+///
+/// ```
+/// use ndshm_buffer::Shortage;
+///
+/// assert!(Shortage::Memory.to_string().starts_with("memory and swap"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Shortage {
+    /// The filesystem of this directory is full.
+    Directory(PathBuf),
+    /// The machine has no such amount of memory and swap to give.
+    Memory,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory(dir) => write!(
+                f,
+                "{}; ask for less, remove what is not needed there, enlarge that filesystem \
+                 (`mount -o remount,size=..`, or `--shm-size` of a container), or use another directory (NDSHM_DIR)",
+                dir.display()
+            ),
+            Self::Memory => f.write_str("memory and swap; ask for less, or end what holds memory"),
+        }
+    }
+}

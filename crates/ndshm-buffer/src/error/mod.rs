@@ -1,0 +1,11 @@
+//! One small error per operation. Each message is one line: the segment, what is wrong, what to do.
+
+mod access;
+mod create;
+mod open;
+mod remove;
+
+pub use access::{RangeError, WriteError};
+pub use create::{CreateError, Shortage};
+pub use open::OpenError;
+pub use remove::{PersistError, RemoveError};

@@ -1,0 +1,147 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::id::SegmentId;
+use crate::name::NameError;
+
+/// Why a segment was not opened.
+///
+/// ```
+/// use ndshm_buffer::{OpenError, SharedBuffer};
+///
+/// let missing = SharedBuffer::options().open("nobody-made-this").unwrap_err();
+/// assert!(matches!(missing, OpenError::NotFound { .. }));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// No segment can have this name.
+    #[error(transparent)]
+    BadName(#[from] NameError),
+    /// The name leads to nothing.
+    #[error(
+        "{}: no such segment; create it first (`BufferOptions::create`), \
+         or see what there is with `ls {}/ndshm.*`", path.display(), dir.display()
+    )]
+    NotFound {
+        /// The file that was looked for.
+        path: PathBuf,
+        /// The directory it was looked for in.
+        dir: PathBuf,
+    },
+    /// The kernel does not let this process have the segment in this way.
+    #[error(
+        "{}: {source}; it is for its owner alone (mode 0600): ask its owner, or open it read-only where reading \
+         is allowed", path.display()
+    )]
+    PermissionDenied {
+        /// The file.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The name leads to a symbolic link, which is never followed.
+    #[error("{}: is a symbolic link, which is never followed; remove it or open another name", path.display())]
+    Symlink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// The name leads to something that is not a regular file.
+    #[error("{}: is {kind}, not a shared segment; remove it or open another name", path.display())]
+    NotRegular {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        kind: &'static str,
+    },
+    /// The segment belongs to another user.
+    #[error(
+        "{}: belongs to user {owner}, not to user {user}; \
+         where you trust that user, say so with `BufferOptions::foreign_owner(true)`", path.display()
+    )]
+    ForeignOwner {
+        /// The file.
+        path: PathBuf,
+        /// The user id it belongs to.
+        owner: u32,
+        /// The effective user id of this process.
+        user: u32,
+    },
+    /// The file has further names, through which others may hold it.
+    #[error("{}: has {links} hard links, a segment has one; remove the others", path.display())]
+    HardLinks {
+        /// The file.
+        path: PathBuf,
+        /// How many names it has.
+        links: u64,
+    },
+    /// The file has no bytes.
+    #[error("{}: is an empty file, not a shared segment; remove it and create the segment anew", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is longer than a process can address.
+    #[error("{}: {len} bytes is more than a process can address", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len: u64,
+    },
+    /// The directory of named segments cannot be used.
+    #[error(
+        "{}: cannot look for named segments: {source}; name a directory that exists \
+         (`BufferOptions::dir` or NDSHM_DIR)", dir.display()
+    )]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The process that held an anonymous segment has ended or let go of it.
+    #[error(
+        "{}: the holder of the anonymous segment has ended or let go of it: {source}; \
+         keep its buffer until the handle was opened", path.display()
+    )]
+    Gone {
+        /// The descriptor that the handle named.
+        path: PathBuf,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The handle leads to another segment than the one it was made from.
+    #[error(
+        "{}: is another segment ({found}, {found_len} bytes) than the handle was made from \
+         ({expected}, {expected_len} bytes); get a new handle from its holder", path.display()
+    )]
+    Mismatch {
+        /// Where the handle leads.
+        path: PathBuf,
+        /// The segment that the handle was made from.
+        expected: SegmentId,
+        /// Its length.
+        expected_len: u64,
+        /// The segment that was found.
+        found: SegmentId,
+        /// Its length.
+        found_len: u64,
+    },
+    /// The name led to a new segment at every look.
+    #[error("{}: was removed and created again at every look; try again", path.display())]
+    Unstable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refused a step for another reason.
+    #[error("{}: cannot {step}: {source}", path.display())]
+    Os {
+        /// The file.
+        path: PathBuf,
+        /// The step.
+        step: &'static str,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,96 @@
+//! Raw shared memory between processes: bytes that several of them map.
+//!
+//! # The idea
+//!
+//! A **segment** is a file that lies in memory. It is made without a name, given its whole length, reserved to the last
+//! page and initialised; only then may others see it. So nobody meets half a segment, a full machine is an error at
+//! creation and not a fault (SIGBUS) later, and a creator that is killed half-way leaves nothing behind.
+//!
+//! A segment is **anonymous** (`memfd`, sealed: its length cannot change) or **named**. Anonymous ones go by
+//! [handle](BufferHandle) or by inheritance ([`passing`]) to the processes one chooses and vanish with the last of them.
+//! Named ones are for programs that do not know each other: the name `heat` is the file `/dev/shm/ndshm.heat`, mode
+//! 0600, until the buffer that created it is dropped, unless it is to [persist](SharedBuffer::persist).
+//!
+//! ```
+//! use ndshm_buffer::SharedBuffer;
+//!
+//! # let name = &format!("doc-crate-{}", std::process::id());
+//! // One program:
+//! let frames = SharedBuffer::options().create_with(name, 1 << 20, |bytes| bytes[0] = 42)?;
+//!
+//! // Another:
+//! let seen = SharedBuffer::options().read_only(true).open(name)?;
+//! let mut first = [0];
+//! seen.read_at(0, &mut first)?;
+//! assert_eq!(first, [42]);
+//! # drop(frames);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Index
+//!
+//! | | |
+//! |---|---|
+//! | [`SharedBuffer`] | a segment, mapped: its bytes, name, handle |
+//! | [`BufferOptions`] | creates, opens and removes: directory, read-only, persist, foreign owner |
+//! | [`BufferHandle`] | inert and serialisable; another process opens it |
+//! | [`SegmentId`] | which segment it is |
+//! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
+//! | [`CreateError`], [`OpenError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//!
+//! # What holds
+//!
+//! - A process maps a segment **once** for each access (read-write, read-only), however often it opens it: two opens give
+//!   one address. Segments of 2 MiB and more begin at a 2 MiB boundary, ready for huge pages.
+//! - Symbolic links are not followed; a segment of another user, with further hard links, or of another file type is
+//!   refused.
+//! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
+//!   or exiting elsewhere, and never from a *new* segment that took the name meanwhile.
+//! - As long as a process has a segment mapped it holds a lock on a byte of the file, which the kernel drops at its
+//!   death, SIGKILL included: what a killed creator left behind can be told from what lives.
+//!
+//! # What is not here
+//!
+//! Locks, element types and views: `ndshm-sync` supplies locks for any shared memory, `ndshm-array` builds arrays on both.
+//! Nothing here orders the writes of several processes. Segments do not grow. Other systems than Linux are not supported
+//! yet.
+#![cfg_attr(
+    not(feature = "serde"),
+    doc = "",
+    doc = "[`passing`]: https://docs.rs/ndshm-buffer/latest/ndshm_buffer/passing/"
+)]
+
+mod buffer;
+mod bytes;
+mod copy;
+mod create;
+mod creator;
+mod error;
+mod handle;
+mod id;
+mod lifecycle;
+mod mapping;
+mod name;
+mod open;
+mod options;
+#[cfg(feature = "serde")]
+pub mod passing;
+mod registry;
+mod room;
+mod sys;
+#[cfg(feature = "serde")]
+mod wire;
+
+pub use buffer::SharedBuffer;
+pub use error::{
+    CreateError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
+};
+pub use handle::BufferHandle;
+pub use id::SegmentId;
+pub use name::NameError;
+pub use options::BufferOptions;
+
+/// The README's example runs, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,196 @@
+//! Taking hold of the file that a name leads to, so that it still does.
+//!
+//! There is no removal by inode: between a look at a name and the removal of that name, another process may have
+//! removed the segment and created a new one. So whoever removes a name holds the LIFECYCLE byte of the *inode*
+//! exclusively while it looks at the name again and removes it, and whoever attaches holds it shared while it looks
+//! again. Every hold goes through a description of its own: locks of one description never exclude each other.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+use crate::error::{PersistError, RemoveError};
+use crate::id::SegmentId;
+use crate::name::Place;
+use crate::sys::{self, FileFacts, FileKind, LIFECYCLE, Lock};
+
+/// How often a name may turn out to lead elsewhere before the caller is told.
+const LOOKS: usize = 10_000;
+
+/// What is to be done with a file, and thereby what it must be like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose {
+    /// Open for writing too.
+    pub(crate) writable: bool,
+    /// Keep out everyone else who takes hold.
+    pub(crate) lock: Lock,
+    /// Accept a file of another user.
+    pub(crate) foreign_owner: bool,
+}
+
+/// A file that a name leads to for as long as this value holds its LIFECYCLE byte.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) dir: OwnedFd,
+    pub(crate) fd: OwnedFd,
+    pub(crate) facts: FileFacts,
+}
+
+/// Why no file could be held.
+#[derive(Debug)]
+pub(crate) enum HoldError {
+    Directory(io::Error),
+    NotFound,
+    Unfit(Unfit),
+    Unstable,
+    Os { step: &'static str, source: io::Error },
+}
+
+/// Why a file is not one to take hold of.
+#[derive(Debug)]
+pub(crate) enum Unfit {
+    Symlink,
+    NotRegular(&'static str),
+    ForeignOwner { owner: u32, user: u32 },
+}
+
+impl Purpose {
+    /// Checks what can be known before the file is opened, and again what has been opened.
+    pub(crate) fn vet(&self, facts: &FileFacts) -> Result<(), Unfit> {
+        match facts.kind {
+            FileKind::Regular => {}
+            FileKind::Symlink => return Err(Unfit::Symlink),
+            FileKind::Other(kind) => return Err(Unfit::NotRegular(kind)),
+        }
+        let user = sys::effective_user();
+        if facts.owner != user && !self.foreign_owner {
+            return Err(Unfit::ForeignOwner { owner: facts.owner, user });
+        }
+        Ok(())
+    }
+}
+
+/// Opens what the name leads to and locks its LIFECYCLE byte, with the name leading to it still.
+pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
+    let os = |step| move |source| HoldError::Os { step, source };
+    let dir = sys::open_directory(place.dir()).map_err(HoldError::Directory)?;
+    for _ in 0..LOOKS {
+        let before = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
+        // Before the open: some files cannot be opened without an effect, and the refusal then names the reason.
+        purpose.vet(&before).map_err(HoldError::Unfit)?;
+        let fd = match sys::open_name(dir.as_fd(), place.file(), purpose.writable) {
+            Ok(fd) => fd,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(HoldError::Os { step: "open it", source }),
+        };
+        sys::lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))?;
+        let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
+        let now = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
+        if SegmentId::of(&now) == SegmentId::of(&facts) {
+            purpose.vet(&facts).map_err(HoldError::Unfit)?;
+            return Ok(Held { dir, fd, facts });
+        }
+    }
+    Err(HoldError::Unstable)
+}
+
+fn look(dir: BorrowedFd<'_>, place: &Place) -> Result<Option<FileFacts>, HoldError> {
+    match sys::facts_of_name(dir, place.file()) {
+        Ok(facts) => Ok(Some(facts)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(HoldError::Os { step: "look it up", source }),
+    }
+}
+
+impl Held {
+    /// Lets others take hold; the description goes on to be mapped.
+    pub(crate) fn release(self) -> io::Result<OwnedFd> {
+        sys::unlock(self.fd.as_fd(), LIFECYCLE)?;
+        Ok(self.fd)
+    }
+
+    /// Removes the name, which leads here still if this is an exclusive hold.
+    fn remove(self, place: &Place) -> Result<(), RemoveError> {
+        let removed = sys::remove_name(self.dir.as_fd(), place.file());
+        removed.map_err(|source| {
+            remove_error(HoldError::Os { step: "remove the name", source }, place)
+        })
+    }
+}
+
+/// Which of the segments that may be found under a name is to lose it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Victim {
+    /// This one.
+    Only(SegmentId),
+    /// This one, unless it was marked to outlive its creator.
+    Unkept(SegmentId),
+}
+
+/// Removes the name from whichever segment has it.
+pub(crate) fn remove_any(place: &Place, foreign_owner: bool) -> Result<(), RemoveError> {
+    let held = hold(place, removal(foreign_owner)).map_err(|error| remove_error(error, place))?;
+    held.remove(place)
+}
+
+/// Removes the name from one segment; false where it leads elsewhere, or is to be kept.
+pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveError> {
+    // The id says which segment it is, whoever owns it; the kernel says whether this user may.
+    let held = match hold(place, removal(true)) {
+        Ok(held) => held,
+        // What is there now is not the segment: it was a regular file.
+        Err(HoldError::NotFound | HoldError::Unfit(_)) => return Ok(false),
+        Err(error) => return Err(remove_error(error, place)),
+    };
+    let found = SegmentId::of(&held.facts);
+    let wanted = match victim {
+        Victim::Only(id) => found == id,
+        Victim::Unkept(id) => found == id && !held.facts.sticky,
+    };
+    if wanted {
+        held.remove(place)?;
+    }
+    Ok(wanted)
+}
+
+/// Marks a segment so that its name outlives its creator; removers wait meanwhile.
+pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> {
+    let purpose = Purpose { writable: false, lock: Lock::Shared, foreign_owner: true };
+    let path = || place.path().to_owned();
+    let os = |source| PersistError::Os { path: path(), source };
+    match hold(place, purpose) {
+        Ok(held) if SegmentId::of(&held.facts) == id => {
+            sys::mark_persistent(held.fd.as_fd()).map_err(os)
+        }
+        Ok(_) | Err(HoldError::NotFound | HoldError::Unfit(_)) => {
+            Err(PersistError::Removed { path: path() })
+        }
+        Err(HoldError::Directory(source) | HoldError::Os { source, .. }) => Err(os(source)),
+        Err(HoldError::Unstable) => Err(PersistError::Removed { path: path() }),
+    }
+}
+
+/// Exclusive locks need a description open for writing, which the owner of a segment can have.
+fn removal(foreign_owner: bool) -> Purpose {
+    Purpose { writable: true, lock: Lock::Exclusive, foreign_owner }
+}
+
+fn remove_error(error: HoldError, place: &Place) -> RemoveError {
+    let path: PathBuf = place.path().to_owned();
+    match error {
+        HoldError::Directory(source) => {
+            RemoveError::Directory { dir: place.dir().to_owned(), source }
+        }
+        HoldError::NotFound => RemoveError::NotFound { path, dir: place.dir().to_owned() },
+        HoldError::Unstable => RemoveError::Unstable { path },
+        HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            RemoveError::PermissionDenied { path, source }
+        }
+        HoldError::Os { step, source } => RemoveError::Os { path, step, source },
+        HoldError::Unfit(unfit) => match unfit {
+            Unfit::Symlink => RemoveError::NotRegular { path, kind: "a symbolic link" },
+            Unfit::NotRegular(kind) => RemoveError::NotRegular { path, kind },
+            Unfit::ForeignOwner { owner, user } => RemoveError::ForeignOwner { path, owner, user },
+        },
+    }
+}

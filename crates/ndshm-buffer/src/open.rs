@@ -1,0 +1,199 @@
+//! From a name or a handle to a mapping.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::buffer::SharedBuffer;
+use crate::error::OpenError;
+use crate::id::SegmentId;
+use crate::lifecycle::{HoldError, Purpose, Unfit, hold};
+use crate::mapping::{Access, Key, Mapping};
+use crate::name::Place;
+use crate::options::BufferOptions;
+use crate::registry;
+use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
+
+/// The segment that a handle was made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) id: SegmentId,
+    pub(crate) len: u64,
+}
+
+/// Opens by name, and holds the file to be the expected one where there is one to expect.
+pub(crate) fn named(
+    options: &BufferOptions,
+    place: Place,
+    expected: Option<Expected>,
+) -> Result<SharedBuffer, OpenError> {
+    let purpose = purpose(options);
+    let held = hold(&place, purpose).map_err(|error| hold_error(error, &place))?;
+    let path = place.path();
+    attachable(&held.facts, path)?;
+    expect(&held.facts, expected, path)?;
+    let (facts, access) = (held.facts, Access::read_only(options.read_only));
+    let mapping = attach(facts, access, path, || {
+        // Marked as in use before removers are let in again, so that none takes it for an orphan.
+        mark(&held.fd, path)?;
+        held.release().map_err(|source| os(path, "unlock it", source))
+    })?;
+    Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None))
+}
+
+/// Opens an anonymous segment through the descriptor of a process that holds it.
+pub(crate) fn held_elsewhere(
+    options: &BufferOptions,
+    pid: u32,
+    fd: RawFd,
+    expected: Expected,
+) -> Result<SharedBuffer, OpenError> {
+    let access = Access::read_only(options.read_only);
+    // Mapped here already, so alive, and nothing else has its id: true where /proc is missing, too.
+    if let Some(mapping) = registry::find(Key { id: expected.id, access })
+        && mapping.len() as u64 == expected.len
+    {
+        return Ok(SharedBuffer::from_parts(mapping, None, None));
+    }
+    let path = sys::descriptor_of(pid, fd);
+    let gone = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            OpenError::PermissionDenied { path: path.clone(), source }
+        }
+        _ => OpenError::Gone { path: path.clone(), source },
+    };
+    let purpose = purpose(options);
+    // Before the open: the number may stand for any file by now, and opening some has an effect.
+    let examine = |facts: &FileFacts| {
+        expect(facts, Some(expected), &path)?;
+        purpose.vet(facts).map_err(|unfit| unfit_error(unfit, &path))?;
+        attachable(facts, &path)
+    };
+    examine(&sys::facts_of_path(&path).map_err(gone)?)?;
+    let opened = sys::open_path(&path, access.writable()).map_err(gone)?;
+    let facts = sys::facts_of(opened.as_fd()).map_err(|source| os(&path, "examine it", source))?;
+    examine(&facts)?;
+    let mapping = attach(facts, access, &path, || {
+        mark(&opened, &path)?;
+        Ok(opened)
+    })?;
+    Ok(SharedBuffer::from_parts(mapping, None, None))
+}
+
+/// Maps a segment whose descriptor this process inherited.
+#[cfg(feature = "serde")]
+pub(crate) fn inherited(
+    fd: std::os::fd::BorrowedFd<'_>,
+    access: Access,
+    place: Option<Place>,
+    expected: Expected,
+) -> Result<SharedBuffer, OpenError> {
+    let shown = match &place {
+        Some(place) => place.path().to_owned(),
+        None => sys::descriptor_of(sys::process_id(), sys::raw(fd)),
+    };
+    let path = shown.as_path();
+    let facts = sys::facts_of(fd).map_err(|source| os(path, "examine it", source))?;
+    expect(&facts, Some(expected), path)?;
+    if facts.kind != sys::FileKind::Regular {
+        return Err(OpenError::NotRegular {
+            path: shown,
+            kind: "an inherited descriptor of another kind",
+        });
+    }
+    attachable(&facts, path)?;
+    let mapping = attach(facts, access, path, || {
+        let own = sys::reopen(fd, access.writable())
+            .map_err(|source| os(path, "duplicate its descriptor", source))?;
+        mark(&own, path)?;
+        Ok(own)
+    })?;
+    Ok(SharedBuffer::from_parts(mapping, place.map(Arc::new), None))
+}
+
+fn purpose(options: &BufferOptions) -> Purpose {
+    Purpose {
+        writable: !options.read_only,
+        lock: Lock::Shared,
+        foreign_owner: options.foreign_owner,
+    }
+}
+
+/// The mapping of the file that `supply` gives the descriptor of, unless the process maps it already.
+fn attach(
+    facts: FileFacts,
+    access: Access,
+    path: &Path,
+    supply: impl FnOnce() -> Result<OwnedFd, OpenError>,
+) -> Result<Arc<Mapping>, OpenError> {
+    let len = usize::try_from(facts.len)
+        .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
+    registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
+        let fd = supply()?;
+        let region = Region::map(fd.as_fd(), len, access.writable())
+            .map_err(|source| os(path, "map it", source))?;
+        Ok((region, fd))
+    })
+}
+
+fn mark(fd: &OwnedFd, path: &Path) -> Result<(), OpenError> {
+    sys::lock(fd.as_fd(), PRESENCE, Lock::Shared)
+        .map_err(|source| os(path, "mark it as in use", source))
+}
+
+/// Refuses what cannot be mapped or what others may hold by another name.
+fn attachable(facts: &FileFacts, path: &Path) -> Result<(), OpenError> {
+    let path = || path.to_owned();
+    if facts.links > 1 {
+        return Err(OpenError::HardLinks { path: path(), links: facts.links });
+    }
+    match facts.len {
+        0 => Err(OpenError::Empty { path: path() }),
+        len if len > isize::MAX as u64 => Err(OpenError::TooLong { path: path(), len }),
+        _ => Ok(()),
+    }
+}
+
+fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<(), OpenError> {
+    let found = SegmentId::of(facts);
+    match expected {
+        Some(expected) if expected.id != found || expected.len != facts.len => {
+            Err(OpenError::Mismatch {
+                path: path.to_owned(),
+                expected: expected.id,
+                expected_len: expected.len,
+                found,
+                found_len: facts.len,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hold_error(error: HoldError, place: &Place) -> OpenError {
+    let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
+    match error {
+        HoldError::Directory(source) => OpenError::Directory { dir, source },
+        HoldError::NotFound => OpenError::NotFound { path, dir },
+        HoldError::Unstable => OpenError::Unstable { path },
+        HoldError::Unfit(unfit) => unfit_error(unfit, &path),
+        HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            OpenError::PermissionDenied { path, source }
+        }
+        HoldError::Os { step, source } => OpenError::Os { path, step, source },
+    }
+}
+
+fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
+    let path = path.to_owned();
+    match unfit {
+        Unfit::Symlink => OpenError::Symlink { path },
+        Unfit::NotRegular(kind) => OpenError::NotRegular { path, kind },
+        Unfit::ForeignOwner { owner, user } => OpenError::ForeignOwner { path, owner, user },
+    }
+}
+
+fn os(path: &Path, step: &'static str, source: io::Error) -> OpenError {
+    OpenError::Os { path: path.to_owned(), step, source }
+}

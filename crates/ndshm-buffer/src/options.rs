@@ -1,0 +1,299 @@
+use std::path::PathBuf;
+
+use crate::buffer::SharedBuffer;
+use crate::create;
+use crate::error::{CreateError, OpenError, RemoveError};
+use crate::handle::BufferHandle;
+use crate::lifecycle;
+use crate::name::{self, NameError, Place};
+use crate::open;
+
+/// How to create, open or remove a segment. Made by [`SharedBuffer::options`].
+///
+/// ```
+/// use ndshm_buffer::SharedBuffer;
+///
+/// # let name = format!("doc-buffer-options-{}", std::process::id());
+/// let writer = SharedBuffer::options().create(&name, 64)?;
+/// let reader = SharedBuffer::options().read_only(true).open(&name)?;
+/// writer.write_at(0, b"x")?;
+/// let mut byte = [0];
+/// reader.read_at(0, &mut byte)?;
+/// assert_eq!(&byte, b"x");
+/// assert!(reader.write_at(0, b"y").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BufferOptions {
+    dir: Option<PathBuf>,
+    pub(crate) read_only: bool,
+    pub(crate) persist: bool,
+    pub(crate) foreign_owner: bool,
+}
+
+impl BufferOptions {
+    pub(crate) fn new() -> Self {
+        Self { dir: None, read_only: false, persist: false, foreign_owner: false }
+    }
+
+    /// The directory of named segments. Without this it is `NDSHM_DIR`, or /dev/shm where that is not set.
+    ///
+    /// It should lie on a tmpfs; on a disk the kernel writes the bytes back from time to time.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
+    /// let buffer = options.create("frames", 64)?;
+    /// assert_eq!(buffer.path().unwrap(), dir.join("ndshm.frames"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Opens for reading only: the page tables refuse stores. A segment cannot be created so.
+    ///
+    /// ```
+    /// # let name = format!("doc-read-only-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// let buffer = options.create(&name, 64)?;
+    /// assert!(options.read_only(true).open(&name)?.is_read_only());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// Creates a named segment whose name stays when the creating buffer is dropped, marked so before anyone sees it.
+    ///
+    /// ```
+    /// # let name = format!("doc-options-persist-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options().persist(true);
+    /// drop(options.create(&name, 64)?);
+    /// options.remove(&name)?; // it was still there
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn persist(mut self, persist: bool) -> Self {
+        self.persist = persist;
+        self
+    }
+
+    /// Accepts a segment that belongs to another user. Its owner may write to it and truncate it at any time.
+    ///
+    /// ```
+    /// let options = ndshm_buffer::SharedBuffer::options().foreign_owner(true);
+    /// assert!(options.open("nobody-made-this").is_err());
+    /// ```
+    pub fn foreign_owner(mut self, accept: bool) -> Self {
+        self.foreign_owner = accept;
+        self
+    }
+
+    /// Creates a segment of `len` zero bytes and gives it a name.
+    ///
+    /// The bytes are reserved before the name appears: a full filesystem is an error here, not a fault later.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`], with nothing left behind: the name is bad or taken, there is no room, and others.
+    ///
+    /// ```
+    /// # let name = format!("doc-create-{}", std::process::id());
+    /// use ndshm_buffer::{CreateError, SharedBuffer};
+    ///
+    /// let buffer = SharedBuffer::options().create(&name, 1 << 20)?;
+    /// let second = SharedBuffer::options().create(&name, 1 << 20);
+    /// assert!(matches!(second, Err(CreateError::NameTaken { .. })));
+    /// # Ok::<(), CreateError>(())
+    /// ```
+    pub fn create(&self, name: &str, len: usize) -> Result<SharedBuffer, CreateError> {
+        self.create_with(name, len, |_| ())
+    }
+
+    /// Creates a segment, has `init` fill it, and only then gives it a name: nobody sees it half made.
+    ///
+    /// A process that is killed in `init`, or panics there, leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    ///
+    /// ```
+    /// # let name = format!("doc-create-with-{}", std::process::id());
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let buffer = SharedBuffer::options().create_with(&name, 4, |bytes| bytes.fill(7))?;
+    /// let mut bytes = [0; 4];
+    /// SharedBuffer::options().open(&name)?.read_at(0, &mut bytes)?;
+    /// assert_eq!(bytes, [7; 4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_with(
+        &self,
+        name: &str,
+        len: usize,
+        init: impl FnOnce(&mut [u8]),
+    ) -> Result<SharedBuffer, CreateError> {
+        self.try_create_with(name, len, infallible(init))
+    }
+
+    /// [`create_with`](Self::create_with) for an `init` that can fail; the name then never appears.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returned, or a [`CreateError`] converted to it.
+    ///
+    /// ```
+    /// # let name = format!("doc-try-create-with-{}", std::process::id());
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let outcome: Result<_, Box<dyn std::error::Error>> =
+    ///     SharedBuffer::options().try_create_with(&name, 64, |_| Err("no data".into()));
+    /// assert_eq!(outcome.unwrap_err().to_string(), "no data");
+    /// assert!(SharedBuffer::options().open(&name).is_err());
+    /// ```
+    pub fn try_create_with<E: From<CreateError>>(
+        &self,
+        name: &str,
+        len: usize,
+        init: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<SharedBuffer, E> {
+        let place = self.place(name).map_err(CreateError::from)?;
+        create::named(self, place, len, init)
+    }
+
+    /// Creates a segment of `len` zero bytes without a name: [`SharedBuffer::anonymous`].
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`], with nothing left behind.
+    ///
+    /// ```
+    /// let buffer = ndshm_buffer::SharedBuffer::options().anonymous(64)?;
+    /// assert_eq!(buffer.name(), None);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn anonymous(&self, len: usize) -> Result<SharedBuffer, CreateError> {
+        self.anonymous_with(len, |_| ())
+    }
+
+    /// Creates a segment without a name and has `init` fill it before anyone else can have it.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`], with nothing left behind.
+    ///
+    /// ```
+    /// let buffer = ndshm_buffer::SharedBuffer::options().anonymous_with(64, |bytes| bytes[0] = 9)?;
+    /// let mut byte = [0];
+    /// buffer.read_at(0, &mut byte)?;
+    /// assert_eq!(byte, [9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn anonymous_with(
+        &self,
+        len: usize,
+        init: impl FnOnce(&mut [u8]),
+    ) -> Result<SharedBuffer, CreateError> {
+        self.try_anonymous_with(len, infallible(init))
+    }
+
+    /// [`anonymous_with`](Self::anonymous_with) for an `init` that can fail.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returned, or a [`CreateError`] converted to it.
+    ///
+    /// ```
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let outcome: Result<_, Box<dyn std::error::Error>> =
+    ///     SharedBuffer::options().try_anonymous_with(64, |_| Err("no data".into()));
+    /// assert_eq!(outcome.unwrap_err().to_string(), "no data");
+    /// ```
+    pub fn try_anonymous_with<E: From<CreateError>>(
+        &self,
+        len: usize,
+        init: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<SharedBuffer, E> {
+        create::anonymous(self, len, init)
+    }
+
+    /// Opens the segment that has this name. A second open in one process gives the same mapping.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is no such segment, or what there is is refused: a link, another type of file, another
+    /// user's.
+    ///
+    /// ```
+    /// # let name = format!("doc-open-{}", std::process::id());
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let created = SharedBuffer::options().create(&name, 64)?;
+    /// let opened = SharedBuffer::options().open(&name)?;
+    /// assert_eq!(created.as_ptr(), opened.as_ptr());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(&self, name: &str) -> Result<SharedBuffer, OpenError> {
+        open::named(self, self.place(name)?, None)
+    }
+
+    /// Opens what a handle stands for, as these options say: read-only, or of another user. Their directory plays no
+    /// part.
+    ///
+    /// A handle made from a read-only buffer gives a read-only one in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as [`BufferHandle::open`].
+    ///
+    /// ```
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// let reader = SharedBuffer::options().read_only(true).open_handle(&buffer.handle())?;
+    /// assert!(reader.is_read_only());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_handle(&self, handle: &BufferHandle) -> Result<SharedBuffer, OpenError> {
+        handle.open_as(self)
+    }
+
+    /// Removes a name, whoever created the segment and whether it was persisted or not; who has it open keeps it.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoveError`]: there is no such segment, or what there is is refused.
+    ///
+    /// ```
+    /// # let name = format!("doc-remove-{}", std::process::id());
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// let options = SharedBuffer::options();
+    /// let buffer = options.create(&name, 64)?;
+    /// options.remove(&name)?;
+    /// assert!(options.open(&name).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove(&self, name: &str) -> Result<(), RemoveError> {
+        lifecycle::remove_any(&self.place(name)?, self.foreign_owner)
+    }
+
+    fn place(&self, name: &str) -> Result<Place, NameError> {
+        match &self.dir {
+            Some(dir) => Place::new(dir, name),
+            None => Place::new(&name::default_directory(), name),
+        }
+    }
+}
+
+fn infallible(init: impl FnOnce(&mut [u8])) -> impl FnOnce(&mut [u8]) -> Result<(), CreateError> {
+    |bytes| {
+        init(bytes);
+        Ok(())
+    }
+}

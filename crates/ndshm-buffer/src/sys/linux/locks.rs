@@ -1,0 +1,66 @@
+//! Byte-range locks that belong to an open file description (`F_OFD_*`).
+//!
+//! The kernel drops them when the last descriptor of the description goes, SIGKILL included. `rustix` has only the
+//! per-process kind, which any close of the file in the process would drop.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Held exclusively by whoever removes the name, over the check and the removal; shared by whoever attaches.
+pub(crate) const LIFECYCLE: i64 = (1 << 62) - 2;
+
+/// Held shared as long as a segment is mapped: tells a live segment from an orphaned one.
+pub(crate) const PRESENCE: i64 = (1 << 62) - 1;
+
+/// How a byte is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Needs a description open for reading.
+    Shared,
+    /// Needs a description open for writing.
+    Exclusive,
+}
+
+/// Locks one byte and waits for it; a signal does not end the wait.
+pub(crate) fn lock(fd: BorrowedFd<'_>, byte: i64, how: Lock) -> io::Result<()> {
+    let kind = match how {
+        Lock::Shared => libc::F_RDLCK,
+        Lock::Exclusive => libc::F_WRLCK,
+    };
+    request(fd, byte, kind as libc::c_short, libc::F_OFD_SETLKW)
+}
+
+/// Gives up what this description holds on one byte.
+pub(crate) fn unlock(fd: BorrowedFd<'_>, byte: i64) -> io::Result<()> {
+    request(fd, byte, libc::F_UNLCK as libc::c_short, libc::F_OFD_SETLK)
+}
+
+#[allow(clippy::useless_conversion, reason = "off_t has 32 bits on some targets")]
+fn request(
+    fd: BorrowedFd<'_>,
+    byte: i64,
+    kind: libc::c_short,
+    command: libc::c_int,
+) -> io::Result<()> {
+    let range = libc::flock {
+        l_type: kind,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        // A 32-bit off_t cannot name these bytes: an error, not another byte.
+        l_start: byte.try_into().map_err(|_| io::ErrorKind::Unsupported)?,
+        l_len: 1,
+        // The kernel demands 0 for locks that belong to a description.
+        l_pid: 0,
+    };
+    loop {
+        // SAFETY: `fd` is open for the call, and for this command the kernel reads one `flock` through the pointer,
+        // which `range` is; it keeps no reference to it.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw const range) };
+        if answer == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
