@@ -57,7 +57,10 @@ impl<T: Pod + Send> SharedMutex<T> {
         // SAFETY: the members live as long as the segment, behind an `Arc` that is kept beside the
         // mutex and never moves them; what is lent of the mutex borrows `self` (mutex invariant 1).
         let members: &'static Members<'static> = unsafe { &*std::ptr::from_ref(members) };
-        let mutex = members.layout().mutex(value).map_err(|e| e.to_string())?;
+        let cell = segment.cell().ok_or("it is too short for a value of this type")?;
+        // SAFETY: within the segment, aligned (`cell`), zero when it was made, mapped as long as it
+        // lives (mutex invariant 1); all who open it do so here, as its members.
+        let mutex = unsafe { Mutex::at(cell, value, members) }.map_err(|e| e.to_string())?;
         Ok(Self { mutex, segment })
     }
 

@@ -103,6 +103,19 @@ impl Segment {
         Some((unsafe { table.as_ref() }, members))
     }
 
+    /// Where the value and its mutex are, if there is room for a `C`. For segments of kind
+    /// [`Kind::Mutex`].
+    pub(crate) fn cell<C>(&self) -> Option<NonNull<C>> {
+        let offset = self.places.control_offset + Members::SIZE;
+        let end = offset.checked_add(size_of::<C>())?;
+        if end > self.places.file_len - FOOTER_LEN {
+            return None;
+        }
+        // SAFETY: within the mapping (buffer invariant 1).
+        let cell = unsafe { self.buffer.base().add(offset) }.cast::<C>();
+        cell.is_aligned().then_some(cell)
+    }
+
     /// Where the data begins.
     pub(crate) fn data(&self) -> NonNull<u8> {
         // SAFETY: within the mapping (buffer invariant 1).

@@ -49,15 +49,9 @@ impl<'m> Layout<'m> {
     /// [`LayoutError`].
     pub fn mutex<T: Pod + Send>(&mut self, initial: T) -> Result<Mutex<'m, T>, LayoutError> {
         let cell: NonNull<MutexCell<T>> = self.take(1)?;
-        // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant
-        // 1), valid for any bytes, and shared only in the same way (region invariant 2).
-        let cell = unsafe { cell.as_ref() };
-        let offer = Place::describe(b'm', size_of::<T>());
-        Mutex::PLACE(cell).settle(offer)?;
-        // SAFETY: the region has one table, and all who use the region are members of it.
-        let mutex = unsafe { Mutex::new(cell, self.members) };
-        mutex.initialise(initial).map_err(|_| LayoutError::Forked)?;
-        Ok(mutex)
+        // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant 1),
+        // used by all in the same way, as members of the region's one table (region invariant 2).
+        unsafe { Mutex::at(cell, initial, self.members) }
     }
 
     /// The next thing of the region is a barrier for `parties` parties.
@@ -113,17 +107,13 @@ impl<'m> Layout<'m> {
 pub(crate) struct Place(AtomicU64);
 
 impl Place {
-    pub(crate) const fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
     /// Kind in the low byte, size above it.
-    fn describe(kind: u8, size: usize) -> u64 {
+    pub(crate) fn describe(kind: u8, size: usize) -> u64 {
         (size as u64) << 8 | u64::from(kind)
     }
 
     /// Whoever comes first decides; who comes later must want the same.
-    fn settle(&self, wanted: u64) -> Result<(), LayoutError> {
+    pub(crate) fn settle(&self, wanted: u64) -> Result<(), LayoutError> {
         // Relaxed: a constant, which guards nothing else.
         match self.0.compare_exchange(0, wanted, Ordering::Relaxed, Ordering::Relaxed) {
             Err(found) if found != wanted => Err(LayoutError::Differs { found, wanted }),

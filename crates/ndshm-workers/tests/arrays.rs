@@ -92,3 +92,19 @@ fn overlapping_claims_are_refused_across_workers() {
     let Cause::Returned(text) = &error.failures()[1].cause else { panic!("{error}") };
     assert!(text.contains("rank 0") && text.contains("4..8"), "{text}");
 }
+
+#[test]
+fn one_mutex_passed_twice_is_one_mutex() {
+    let _watchdog = watchdog("mutex twice", 60);
+    let total = SharedMutex::new(0_u64).unwrap();
+    let add =
+        |_: &Worker, (a, b): (SharedMutex<u64>, SharedMutex<u64>)| -> ndshm_workers::Result<()> {
+            for _ in 0..1000 {
+                *a.lock()? += 1;
+                *b.lock()? += 1;
+            }
+            Ok(())
+        };
+    Workers::new(2).run(add, &(total.clone(), total.clone())).unwrap();
+    assert_eq!(*total.lock().unwrap(), 4000);
+}

@@ -19,7 +19,7 @@ pub enum Absence {
 }
 
 impl Absence {
-    pub(super) const fn from_bits(bits: u32) -> Option<Self> {
+    pub(super) const fn from_bits(bits: u64) -> Option<Self> {
         match bits {
             0 => None,
             2 => Some(Self::Left),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::error::{Absence, BarrierError, Lost};
-use super::raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
+use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier, absence};
 use crate::layout::Place;
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
@@ -95,19 +95,19 @@ impl<'m> Barrier<'m> {
         let cell = self.raw.parties.get(rank).ok_or(BarrierError::NoSuchRank { rank, parties })?;
         let mut owner = cell.owner.load(Ordering::Acquire);
         loop {
-            if let Some(id) = MemberId::from_bits(owner) {
-                let gone = cell.absence.load(Ordering::SeqCst) != 0;
-                if !gone && members.is_alive(id) {
-                    return Err(BarrierError::RankTaken { rank, by: members.describe(id) });
-                }
+            if let Some(id) = MemberId::from_bits(owner)
+                && absence(owner).is_none()
+                && members.is_alive(id)
+            {
+                return Err(BarrierError::RankTaken { rank, by: members.describe(id) });
             }
+            // One step: the old owner and what was said of it go together.
             let me = members.me().to_bits();
-            match cell.owner.compare_exchange(owner, me, Ordering::AcqRel, Ordering::Acquire) {
+            match cell.owner.compare_exchange(owner, me, Ordering::SeqCst, Ordering::Acquire) {
                 Ok(_) => break,
                 Err(now) => owner = now,
             }
         }
-        cell.absence.store(0, Ordering::SeqCst);
         Ok(Party { barrier: *self, rank })
     }
 
@@ -135,26 +135,29 @@ impl<'m> Barrier<'m> {
         }
     }
 
-    fn lost(&self) -> Vec<Lost> {
+    fn lost(&self, attempt: Attempt) -> Vec<Lost> {
         let members = self.raw.members;
         let ranks = self.raw.parties.iter().enumerate();
         ranks
             .filter_map(|(rank, cell)| {
-                let said = Absence::from_bits(cell.absence.load(Ordering::SeqCst));
-                let why = said.or_else(|| self.raw.is_dead(cell).then_some(Absence::Died))?;
+                let why = cell.absence(members, attempt)?;
                 let owner = MemberId::from_bits(cell.owner.load(Ordering::Acquire));
                 Some(Lost { rank, why, member: owner.map(|id| members.describe(id)) })
             })
             .collect()
     }
 
-    fn missing(&self, except: usize) -> Vec<usize> {
-        let lost = |rank| rank != except && !self.raw.has_arrived(rank);
-        (0..self.parties()).filter(|&rank| lost(rank)).collect()
+    fn missing(&self, except: usize, attempt: Attempt) -> Vec<usize> {
+        let ranks = self.raw.parties.iter().enumerate();
+        ranks
+            .filter(|&(rank, cell)| rank != except && !cell.has_arrived(attempt))
+            .map(|(rank, _)| rank)
+            .collect()
     }
 }
 
-/// One party of a [`Barrier`]; dropping it withdraws, which breaks the barrier for those who wait.
+/// One party of a [`Barrier`]; dropping it withdraws ([`Absence::Left`], in a panic
+/// [`Absence::Failed`]), which breaks the barrier for those who wait.
 #[derive(Debug)]
 pub struct Party<'m> {
     barrier: Barrier<'m>,
@@ -195,9 +198,11 @@ impl Party<'_> {
         }
         match raw.wait(self.rank, deadline) {
             Ok(leader) => Ok(BarrierWaitResult { leader }),
-            Err(NotMet::Broken) => Err(BarrierError::Broken { lost: self.barrier.lost() }),
-            Err(NotMet::TimedOut) => {
-                Err(BarrierError::TimedOut { missing: self.barrier.missing(self.rank) })
+            Err(NotMet::Broken(attempt)) => {
+                Err(BarrierError::Broken { lost: self.barrier.lost(attempt) })
+            }
+            Err(NotMet::TimedOut(attempt)) => {
+                Err(BarrierError::TimedOut { missing: self.barrier.missing(self.rank, attempt) })
             }
         }
     }
@@ -205,7 +210,11 @@ impl Party<'_> {
 
 impl Drop for Party<'_> {
     fn drop(&mut self) {
-        self.barrier.withdraw(self.rank, Absence::Left);
+        let raw = self.barrier.raw;
+        if raw.members.is_mine() {
+            let failed = std::thread::panicking();
+            raw.leave(self.rank, if failed { Absence::Failed } else { Absence::Left });
+        }
     }
 }
 

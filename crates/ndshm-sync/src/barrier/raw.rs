@@ -1,6 +1,6 @@
 //! The words of a barrier, and how they change.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::Absence;
 use crate::layout::Place;
@@ -9,13 +9,18 @@ use crate::mutex::{low, low_half};
 use crate::sys;
 use crate::wait::{Deadline, Spin};
 
-/// This phase was given up: somebody will not come.
+/// This attempt at the phase was given up: somebody will not come.
 const BROKEN: u64 = 1;
-/// The phase before this one was given up, and the barrier reset.
-const AFTER_BREAK: u64 = 1 << 1;
-/// Somebody sleeps: whoever ends the phase wakes all.
-const SLEEPERS: u64 = 1 << 2;
-const PHASE_SHIFT: u32 = 3;
+/// Somebody sleeps: whoever ends the attempt wakes all.
+const SLEEPERS: u64 = 1 << 1;
+/// Where the attempt begins: the number of the phase, then how often the barrier was reset.
+const ATTEMPT_SHIFT: u32 = 2;
+const PHASE: u64 = (1 << 14) - 1;
+const ONE_RESET: u64 = PHASE + 1;
+
+/// In the owner's word of a party: 0, or why it will not come.
+const ABSENCE_SHIFT: u32 = 16;
+const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 
 /// The head of a barrier in shared memory, followed by one cell of 64 bytes for each party. Valid
 /// when zeroed.
@@ -32,22 +37,32 @@ const PHASE_SHIFT: u32 = 3;
 ///
 /// | offset | size | what | written by |
 /// |---|---|---|---|
-/// | 0 | 8 | who it is: slot in bits 0-15, generation in bits 32-63; 0 before it joined | the party |
-/// | 8 | 8 | the number of the phase it has arrived in, plus 1 | the party |
-/// | 16 | 4 | 0, or why it will not come ([`Absence`]) | the party, its launcher |
-/// | 20 | 44 | zero | |
+/// | 0 | 8 | who it is: slot in bits 0-15, generation in bits 32-63, 0 before it joined; in bits 16-18 0, or why it will not come ([`Absence`]) | the party, its launcher, its heir; by compare-and-swap |
+/// | 8 | 8 | the attempt it has arrived in, plus 1 | the party |
+/// | 16 | 8 | the attempt it gave up when its time was over, plus 1 | the party |
+/// | 24 | 40 | zero | |
 ///
-/// The phase word (its low half is the futex): bit 0 `BROKEN`, bit 1 `AFTER_BREAK`, bit 2
-/// `SLEEPERS`, from bit 3 the number of the phase.
+/// The phase word (its low half is the futex):
+///
+/// | bits | what |
+/// |---|---|
+/// | 0 | `BROKEN` |
+/// | 1 | `SLEEPERS` |
+/// | 2-15 | the phase, modulo 2^14: no party is ever more than one behind |
+/// | 16-63 | how often the barrier was reset |
+///
+/// Phase and resets together number the *attempt*:
 ///
 /// | state | next, each by one compare-and-swap of the phase word |
 /// |---|---|
-/// | phase *p* | phase *p* + 1: by any party that sees that all have arrived. *p* broken: by any that sees that one which has not arrived is dead or absent, or whose time is up |
-/// | *p* broken | phase *p* + 1 after a break: by `reset` |
+/// | attempt (*p*, *b*) | (*p* + 1, *b*): by any party that sees that all have arrived. (*p*, *b*) broken: by any that sees that one which has not arrived is dead or absent, or whose time is up |
+/// | (*p*, *b*) broken | (*p*, *b* + 1): by `reset` |
 ///
-/// So a phase ends exactly once, complete or broken. A party that dies after it has arrived takes
-/// nothing from the phase; one that dies after it saw that all had arrived, before it said so, is
-/// made up for by any other that looks (all do before they sleep, and after each slice).
+/// So an attempt ends exactly once, complete or broken, and a party that looks late can tell for
+/// ever which it was: the phase has moved on only if it was complete, since the next cannot be
+/// without this party. A party that dies after it has arrived takes nothing from the phase; one
+/// that dies after it saw that all had arrived, before it said so, is made up for by any other
+/// that looks (all do before they sleep, and after each slice).
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct BarrierCell {
@@ -61,15 +76,80 @@ pub struct BarrierCell {
 pub(super) struct PartyCell {
     pub(super) owner: AtomicU64,
     arrived: AtomicU64,
-    pub(super) absence: AtomicU32,
-    reserved: [AtomicU32; 11],
+    gave_up: AtomicU64,
+    reserved: [AtomicU64; 5],
+}
+
+/// One try of all parties to end a phase together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt(u64);
+
+impl Attempt {
+    const fn of(word: u64) -> Self {
+        Self(word >> ATTEMPT_SHIFT)
+    }
+
+    const fn phase(self) -> u64 {
+        self.0 & PHASE
+    }
+
+    /// The word once this attempt is complete.
+    const fn completed(self) -> u64 {
+        (self.0 & !PHASE | (self.0 + 1) & PHASE) << ATTEMPT_SHIFT
+    }
+
+    /// The word of another attempt at the same phase.
+    const fn renewed(self) -> u64 {
+        self.0.wrapping_add(ONE_RESET) << ATTEMPT_SHIFT
+    }
+
+    /// What stands in the cell of a party that has arrived in it, or given it up.
+    const fn mark(self) -> u64 {
+        self.0 + 1
+    }
 }
 
 /// How a wait ended without the phase being complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotMet {
-    Broken,
-    TimedOut,
+    Broken(Attempt),
+    TimedOut(Attempt),
+}
+
+impl PartyCell {
+    /// Why it will not come, as was said, or as its process's end tells. `None` while it may.
+    pub(super) fn absence(&self, members: &Members<'_>, attempt: Attempt) -> Option<Absence> {
+        let owner = self.owner.load(Ordering::SeqCst);
+        absence(owner)
+            .or_else(|| self.has_given_up(attempt).then_some(Absence::TimedOut))
+            .or_else(|| is_dead(owner, members).then_some(Absence::Died))
+    }
+
+    pub(super) fn has_arrived(&self, attempt: Attempt) -> bool {
+        self.arrived.load(Ordering::SeqCst) == attempt.mark()
+    }
+
+    fn has_given_up(&self, attempt: Attempt) -> bool {
+        self.gave_up.load(Ordering::SeqCst) == attempt.mark()
+    }
+
+    /// One compare-and-swap of the owner's word; what it was where that failed.
+    fn withdraw(&self, owner: u64, why: Absence) -> Result<(), u64> {
+        let absent = owner & !ABSENCE | (why as u64) << ABSENCE_SHIFT;
+        // SeqCst: a waiter that looked before this store and then sleeps did so in an attempt that
+        // the load in `break_unless_arrived` sees.
+        self.owner.compare_exchange(owner, absent, Ordering::SeqCst, Ordering::SeqCst).map(|_| ())
+    }
+}
+
+/// What the owner's word says of why that party will not come.
+pub(super) const fn absence(owner: u64) -> Option<Absence> {
+    Absence::from_bits((owner & ABSENCE) >> ABSENCE_SHIFT)
+}
+
+/// One that has not joined yet is waited for: its launcher knows whether it will come.
+fn is_dead(owner: u64, members: &Members<'_>) -> bool {
+    MemberId::from_bits(owner).is_some_and(|id| !members.is_alive(id))
 }
 
 /// A barrier and its parties, as one process sees them.
@@ -88,42 +168,37 @@ impl RawBarrier<'_> {
     /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase.
     pub(super) fn wait(&self, rank: usize, deadline: Deadline) -> Result<bool, NotMet> {
         let word = self.head.word.load(Ordering::Acquire);
+        let attempt = Attempt::of(word);
         if word & BROKEN != 0 {
-            return Err(NotMet::Broken);
+            return Err(NotMet::Broken(attempt));
         }
-        let phase = word >> PHASE_SHIFT;
         // SeqCst, here and in `all_arrived`: of parties that arrive together at least the last, in
         // the single order of these operations, sees all the others. It also releases what this
         // party wrote before the barrier; the acquiring side is the phase word, whose value is
         // stored by one that has seen every arrival.
-        self.parties[rank].arrived.store(phase + 1, Ordering::SeqCst);
-        if self.all_arrived(phase)
-            && let Some(ended) = self.complete(phase)
-        {
-            return ended;
+        self.parties[rank].arrived.store(attempt.mark(), Ordering::SeqCst);
+        if self.all_arrived(attempt) {
+            return self.complete(attempt);
         }
         let mut spin = Spin::for_parties(self.parties.len());
         loop {
             let word = self.head.word.load(Ordering::Acquire);
-            if let Some(ended) = outcome(word, phase) {
+            if let Some(ended) = outcome(word, attempt) {
                 return ended;
             }
             if spin.pass() {
                 continue;
             }
             // Before the first sleep and after each slice: is there still anybody to wait for?
-            if self.all_arrived(phase) {
-                if let Some(ended) = self.complete(phase) {
-                    return ended;
-                }
-                continue;
+            if self.all_arrived(attempt) {
+                return self.complete(attempt);
             }
-            if self.somebody_will_not_come(phase) {
-                self.give_up(phase);
+            if self.somebody_will_not_come(attempt) {
+                self.give_up(attempt);
                 continue;
             }
             let Some(slice) = deadline.slice() else {
-                return self.time_out(rank, phase);
+                return self.time_out(rank, attempt);
             };
             // Relaxed: it announces a sleeper, and orders nothing.
             let asleep = word | SLEEPERS;
@@ -133,52 +208,37 @@ impl RawBarrier<'_> {
         }
     }
 
-    /// Whether that party has arrived in the phase that the word names now.
-    pub(super) fn has_arrived(&self, rank: usize) -> bool {
-        let phase = self.head.word.load(Ordering::Acquire) >> PHASE_SHIFT;
-        self.parties[rank].arrived.load(Ordering::SeqCst) == phase + 1
-    }
-
-    fn all_arrived(&self, phase: u64) -> bool {
-        self.parties.iter().all(|p| p.arrived.load(Ordering::SeqCst) == phase + 1)
+    fn all_arrived(&self, attempt: Attempt) -> bool {
+        self.parties.iter().all(|p| p.has_arrived(attempt))
     }
 
     /// Only those who have not arrived are asked after: the others have done their part.
-    fn somebody_will_not_come(&self, phase: u64) -> bool {
-        self.parties
-            .iter()
-            .filter(|p| p.arrived.load(Ordering::SeqCst) != phase + 1)
-            .any(|p| p.absence.load(Ordering::SeqCst) != 0 || self.is_dead(p))
+    fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
+        let mut missing = self.parties.iter().filter(|p| !p.has_arrived(attempt));
+        missing.any(|p| p.absence(self.members, attempt).is_some())
     }
 
-    pub(super) fn is_dead(&self, party: &PartyCell) -> bool {
-        // One that has not joined yet is waited for: its launcher knows whether it will come.
-        MemberId::from_bits(party.owner.load(Ordering::Acquire))
-            .is_some_and(|id| !self.members.is_alive(id))
-    }
-
-    /// Ends `phase` complete, unless it has ended; `None` where the word changed meanwhile and
-    /// the phase goes on (a sleeper announced itself, and the caller looks again).
-    fn complete(&self, phase: u64) -> Option<Result<bool, NotMet>> {
+    /// Ends the attempt complete, unless it has ended.
+    fn complete(&self, attempt: Attempt) -> Result<bool, NotMet> {
         loop {
             let word = self.head.word.load(Ordering::Acquire);
-            if let Some(ended) = outcome(word, phase) {
-                return Some(ended);
+            if let Some(ended) = outcome(word, attempt) {
+                return ended;
             }
             // Release: whoever sees the next phase sees what all wrote before they arrived, since
             // `all_arrived` has acquired it from each of them.
-            if self.replace(word, (phase + 1) << PHASE_SHIFT, Ordering::AcqRel) {
+            if self.replace(word, attempt.completed(), Ordering::AcqRel) {
                 self.wake(word);
-                return Some(Ok(true));
+                return Ok(true);
             }
         }
     }
 
-    /// Ends `phase` broken, unless it has ended.
-    fn give_up(&self, phase: u64) -> bool {
+    /// Ends the attempt broken, unless it has ended.
+    fn give_up(&self, attempt: Attempt) -> bool {
         loop {
             let word = self.head.word.load(Ordering::Acquire);
-            if word >> PHASE_SHIFT != phase || word & BROKEN != 0 {
+            if outcome(word, attempt).is_some() {
                 return false;
             }
             if self.replace(word, (word | BROKEN) & !SLEEPERS, Ordering::AcqRel) {
@@ -188,33 +248,45 @@ impl RawBarrier<'_> {
         }
     }
 
-    fn time_out(&self, rank: usize, phase: u64) -> Result<bool, NotMet> {
-        // Said before the phase is broken, so that who finds it broken can read why.
-        let absence = &self.parties[rank].absence;
-        absence.store(Absence::TimedOut as u32, Ordering::SeqCst);
-        if self.give_up(phase) {
-            return Err(NotMet::TimedOut);
+    fn time_out(&self, rank: usize, attempt: Attempt) -> Result<bool, NotMet> {
+        // Said before the attempt is broken, so that who finds it broken can read why; and of this
+        // attempt only, so that nothing has to be taken back.
+        self.parties[rank].gave_up.store(attempt.mark(), Ordering::SeqCst);
+        if self.give_up(attempt) {
+            return Err(NotMet::TimedOut(attempt));
         }
-        absence.store(0, Ordering::SeqCst);
         let word = self.head.word.load(Ordering::Acquire);
-        outcome(word, phase).unwrap_or(Err(NotMet::Broken))
+        outcome(word, attempt).unwrap_or(Err(NotMet::Broken(attempt)))
     }
 
-    /// Says that `rank` will not come any more, and breaks the phase it was awaited in.
+    /// Says that `rank` will not come any more, and breaks the attempt it was awaited in.
     pub(super) fn withdraw(&self, rank: usize, why: Absence) {
         let party = &self.parties[rank];
-        // SeqCst: a waiter that looked before this store and then sleeps did so in a phase that
-        // the load below sees.
-        party.absence.store(why as u32, Ordering::SeqCst);
+        let mut owner = party.owner.load(Ordering::SeqCst);
+        while let Err(now) = party.withdraw(owner, why) {
+            owner = now;
+        }
+        self.break_unless_arrived(party);
+    }
+
+    /// The same, unless somebody has said so before, or another has become that party since.
+    pub(super) fn leave(&self, rank: usize, why: Absence) {
+        let party = &self.parties[rank];
+        if party.withdraw(self.members.me().to_bits(), why).is_ok() {
+            self.break_unless_arrived(party);
+        }
+    }
+
+    fn break_unless_arrived(&self, party: &PartyCell) {
         loop {
             let word = self.head.word.load(Ordering::SeqCst);
-            let phase = word >> PHASE_SHIFT;
-            if word & BROKEN != 0 || party.arrived.load(Ordering::SeqCst) == phase + 1 {
+            let attempt = Attempt::of(word);
+            if word & BROKEN != 0 || party.has_arrived(attempt) {
                 // Its part of this phase is done. Should others go on to the next, they find the
                 // absence there, at the latest before they sleep.
                 return;
             }
-            if self.give_up(phase) {
+            if self.give_up(attempt) {
                 return;
             }
         }
@@ -226,14 +298,9 @@ impl RawBarrier<'_> {
         if word & BROKEN == 0 {
             return;
         }
-        for party in self.parties {
-            let timed_out = Absence::TimedOut as u32;
-            let _ =
-                party.absence.compare_exchange(timed_out, 0, Ordering::SeqCst, Ordering::Relaxed);
-        }
-        let next = ((word >> PHASE_SHIFT) + 1) << PHASE_SHIFT | AFTER_BREAK;
-        // Where this fails, another has reset it.
-        if self.replace(word, next, Ordering::AcqRel) {
+        // Where this fails, another has reset it. The wake-up is for those whose breaker died
+        // before it woke them.
+        if self.replace(word, Attempt::of(word).renewed(), Ordering::AcqRel) {
             self.wake(SLEEPERS);
         }
     }
@@ -249,16 +316,17 @@ impl RawBarrier<'_> {
     }
 }
 
-/// How `phase` ended, as the word tells one of its parties; `None` while it goes on.
+/// How `attempt` ended, as the word tells one of its parties; `None` while it goes on.
 ///
-/// The word can be at most one phase further: the next cannot end without this party.
-fn outcome(word: u64, phase: u64) -> Option<Result<bool, NotMet>> {
-    if word >> PHASE_SHIFT == phase {
-        (word & BROKEN != 0).then_some(Err(NotMet::Broken))
-    } else if word & AFTER_BREAK != 0 {
-        Some(Err(NotMet::Broken))
-    } else {
+/// The phase can be at most one further: the next cannot be completed without this party.
+fn outcome(word: u64, attempt: Attempt) -> Option<Result<bool, NotMet>> {
+    let now = Attempt::of(word);
+    if now.phase() != attempt.phase() {
         Some(Ok(false))
+    } else if now != attempt || word & BROKEN != 0 {
+        Some(Err(NotMet::Broken(attempt)))
+    } else {
+        None
     }
 }
 
@@ -274,19 +342,41 @@ mod tests {
         assert_eq!((size_of::<BarrierCell>(), align_of::<BarrierCell>()), (64, 64));
         assert_eq!(offset_of!(PartyCell, owner), 0);
         assert_eq!(offset_of!(PartyCell, arrived), 8);
-        assert_eq!(offset_of!(PartyCell, absence), 16);
+        assert_eq!(offset_of!(PartyCell, gave_up), 16);
         assert_eq!((size_of::<PartyCell>(), align_of::<PartyCell>()), (64, 64));
     }
 
     #[test]
-    fn a_phase_that_ended_is_told_by_what_came_after() {
-        assert_eq!(outcome(7 << PHASE_SHIFT, 7), None);
-        assert_eq!(outcome(7 << PHASE_SHIFT | SLEEPERS, 7), None);
-        assert_eq!(outcome(7 << PHASE_SHIFT | AFTER_BREAK, 7), None);
-        assert_eq!(outcome(7 << PHASE_SHIFT | BROKEN, 7), Some(Err(NotMet::Broken)));
-        assert_eq!(outcome(8 << PHASE_SHIFT, 7), Some(Ok(false)));
-        // Complete, and the next broken meanwhile: this one was complete all the same.
-        assert_eq!(outcome(8 << PHASE_SHIFT | BROKEN, 7), Some(Ok(false)));
-        assert_eq!(outcome(8 << PHASE_SHIFT | AFTER_BREAK, 7), Some(Err(NotMet::Broken)));
+    fn an_attempt_that_ended_is_told_by_what_came_after() {
+        for first in [0, 7, PHASE, 3 * ONE_RESET + 7, 3 * ONE_RESET + PHASE, u64::MAX >> 2] {
+            let attempt = Attempt(first);
+            let broken = Some(Err(NotMet::Broken(attempt)));
+            let word = first << ATTEMPT_SHIFT;
+            assert_eq!(Attempt::of(word), attempt);
+            assert_eq!(outcome(word, attempt), None);
+            assert_eq!(outcome(word | SLEEPERS, attempt), None);
+            assert_eq!(outcome(word | BROKEN, attempt), broken);
+            // Reset, once and again, and broken again.
+            let again = attempt.renewed();
+            assert_eq!(outcome(again, attempt), broken);
+            assert_eq!(outcome(again | BROKEN, attempt), broken);
+            assert_eq!(outcome(Attempt::of(again).renewed(), attempt), broken);
+            // Complete, whatever becomes of the next.
+            let next = attempt.completed();
+            for word in [next, next | SLEEPERS, next | BROKEN, Attempt::of(next).renewed()] {
+                assert_eq!(outcome(word, attempt), Some(Ok(false)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_owner_and_its_absence_do_not_overlap() {
+        let id = MemberId::from_bits(u64::MAX).unwrap();
+        assert_eq!(id.to_bits() & ABSENCE, 0);
+        for why in [Absence::Died, Absence::Left, Absence::TimedOut, Absence::Failed] {
+            assert_eq!(absence(id.to_bits() | (why as u64) << ABSENCE_SHIFT), Some(why));
+            assert_eq!(absence((why as u64) << ABSENCE_SHIFT), Some(why));
+        }
+        assert_eq!(absence(id.to_bits()), None);
     }
 }

@@ -189,7 +189,12 @@ impl RawMutex {
                 }
                 continue;
             }
-            let Some(slice) = deadline.slice() else { return Err(NotAcquired::Held(owner)) };
+            let slice = deadline.slice();
+            if slice.is_none() && mine & WAITERS == 0 {
+                return Err(NotAcquired::Held(owner));
+            }
+            // Also by one that slept and now gives up: the wake-up it took may have been meant for
+            // another, who still sleeps.
             if word & WAITERS == 0 {
                 // Relaxed: it announces a sleeper, and orders nothing.
                 if let Err(now) = self.replace(word, word | WAITERS, Ordering::Relaxed) {
@@ -198,6 +203,7 @@ impl RawMutex {
                 }
                 word |= WAITERS;
             }
+            let Some(slice) = slice else { return Err(NotAcquired::Held(owner)) };
             sys::futex_wait(self.futex(), low(word), slice);
             // Woken, or not: others may sleep, and only this word tells the next release so.
             mine |= WAITERS;

@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use bytemuck::Pod;
 use super::error::{LockError, Poisoned};
 use super::guard::MutexGuard;
 use super::raw::{Acquired, NotAcquired, RawMutex};
-use crate::layout::Place;
+use crate::layout::{LayoutError, Place};
 use crate::member::Members;
 
 /// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
@@ -42,20 +43,6 @@ pub struct MutexCell<T> {
 // SAFETY: the value is reached only by the holder of the lock (value invariant 1), and passes from
 // thread to thread, and process to process, by way of it; `T` is `Pod`, so it is plain bytes.
 unsafe impl<T: Pod + Send> Sync for MutexCell<T> {}
-
-impl<T: Pod> MutexCell<T> {
-    /// A free lock around `value`: to be written to shared memory before it is published.
-    #[must_use]
-    pub const fn new(value: T) -> Self {
-        Self {
-            place: Place::new(),
-            raw: RawMutex::new(),
-            ready: AtomicU32::new(1),
-            reserved: 0,
-            value: UnsafeCell::new(value),
-        }
-    }
-}
 
 /// This process's handle on a mutex in shared memory: exclusive access to a `T`, across processes
 /// and threads, by one compare-and-swap where nobody else wants it.
@@ -111,16 +98,31 @@ impl<T> UnwindSafe for Mutex<'_, T> {}
 impl<T> RefUnwindSafe for Mutex<'_, T> {}
 
 impl<'m, T: Pod> Mutex<'m, T> {
-    /// A handle on the mutex in `cell`, for this membership.
+    /// The mutex at `cell`, for this membership; `initial` becomes its value if it has none yet.
     ///
-    /// [`Layout::mutex`](crate::Layout::mutex) does this safely. No cost.
+    /// [`Layout::mutex`](crate::Layout::mutex) finds the place, and is safe. This is for memory that is
+    /// laid out otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError::Differs`] where something else lies there, [`LayoutError::Forked`].
     ///
     /// # Safety
     ///
-    /// Every process that uses `cell` does so with a membership of the same table as `members`.
-    #[must_use]
-    pub const unsafe fn new(cell: &'m MutexCell<T>, members: &'m Members<'m>) -> Self {
-        Self { cell, members }
+    /// `cell` is aligned, mapped shared for `'m`, and was zero before its first use; every process
+    /// uses it through this function with the same `T`, and a membership of the same table as
+    /// `members`.
+    pub unsafe fn at(
+        cell: NonNull<MutexCell<T>>,
+        initial: T,
+        members: &'m Members<'m>,
+    ) -> Result<Self, LayoutError> {
+        // SAFETY: aligned and mapped for `'m` (caller's promise); valid for any bytes.
+        let cell: &'m MutexCell<T> = unsafe { cell.as_ref() };
+        cell.place.settle(Place::describe(b'm', size_of::<T>()))?;
+        let mutex = Self { cell, members };
+        mutex.initialise(initial).map_err(|_| LayoutError::Forked)?;
+        Ok(mutex)
     }
 
     /// Takes the lock, and waits for it as long as its holder lives.
@@ -191,7 +193,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     }
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
-    pub(crate) fn initialise(&self, value: T) -> Result<(), NotAcquired> {
+    fn initialise(&self, value: T) -> Result<(), NotAcquired> {
         if self.cell.ready.load(Ordering::Acquire) == 1 {
             return Ok(());
         }
@@ -209,8 +211,6 @@ impl<'m, T: Pod> Mutex<'m, T> {
         }
         Ok(())
     }
-
-    pub(crate) const PLACE: fn(&MutexCell<T>) -> &Place = |cell| &cell.place;
 }
 
 #[cfg(test)]
