@@ -6,13 +6,12 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
 use ndarray::{Array1, ArrayRef2, Axis, s};
 use ndshm::prelude::*;
 use ndshm_examples::{
     bar,
     correlation::{Options, Report, load},
-    exit_code,
+    exit_code, parse,
 };
 
 /// Input, partial results by rank, result: all shared.
@@ -70,7 +69,7 @@ fn compute(w: &Worker, shared: Shared) -> ndshm::Result<()> {
 
 fn run(options: &Options) -> ndshm::Result<bool> {
     let start = Instant::now();
-    let x = load(&options.file)?;
+    let x = load(options)?;
     let (p, columns) = (options.workers, x.ncols());
     let shared = Shared {
         ranges: SharedArray3::zeros((p, 3, columns))?,
@@ -78,13 +77,13 @@ fn run(options: &Options) -> ndshm::Result<bool> {
         r: SharedArray2::zeros((columns, columns))?,
         x,
     };
-    Workers::new(p).on_event(bar("computing", options.json)).run(compute, &shared)?;
+    Workers::new(p).on_event(bar("computing", p, options.json)).run(compute, &shared)?;
     let r: &ArrayRef2<f64> = &shared.r.read()?;
-    Report::new(&shared.x, r, options)?.print(start.elapsed());
+    Report::new(&shared.x, r, options)?.print(start.elapsed())?;
     Ok(true)
 }
 
 fn main() -> ExitCode {
     ndshm::init(); // first line: a worker process starts here
-    exit_code(run(&Options::parse()))
+    exit_code(run(&parse()))
 }

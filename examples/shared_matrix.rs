@@ -7,10 +7,9 @@ use std::ops::Range;
 use std::process::{ExitCode, id};
 use std::time::Instant;
 
-use clap::Parser;
 use ndshm::prelude::*;
 use ndshm_examples::{
-    bar, exit_code,
+    bar, exit_code, parse,
     shared_matrix::{Options, Report, WorkerRow, check, open},
 };
 
@@ -41,7 +40,7 @@ fn run(options: &Options) -> ndshm::Result<Report> {
     if let Some(name) = &options.attach {
         return check(&open(name, options.size)?, options); // somebody else's matrix
     }
-    let n = options.size.unwrap_or(2000);
+    let n = options.size()?;
     let start = Instant::now();
     let mut m = SharedArray2::<f64>::options();
     if let Some(name) = &options.name {
@@ -50,11 +49,13 @@ fn run(options: &Options) -> ndshm::Result<Report> {
     let m = m.zeros((n, n))?;
     let total = SharedMutex::new(0.0)?;
 
-    let workers = Workers::new(options.workers).on_event(bar("rows filled", options.json));
-    let done = workers.run(compute, &(m.clone(), total.clone()))?;
+    let p = options.workers;
+    let done = Workers::new(p)
+        .on_event(bar("rows filled", p, options.json)) // on a terminal
+        .run(compute, &(m.clone(), total.clone()))?;
 
     if let Some((i, j)) = options.corrupt {
-        m.write()?[[i % n, j % n]] += 0.5;
+        m.write()?[[i, j]] += 0.5;
     }
     let mut report = check(&m, options)?;
     report.seconds = start.elapsed().as_secs_f64();
@@ -64,12 +65,13 @@ fn run(options: &Options) -> ndshm::Result<Report> {
         rows.map(|(rank, (pid, rows, sum))| WorkerRow { rank, pid, rows, sum }).collect();
     if options.name.is_some() {
         m.persist()?; // the name outlives this process
+        report.kept = m.path().map(Into::into);
     }
     Ok(report)
 }
 
 fn main() -> ExitCode {
     ndshm::init(); // first line: a worker process starts here
-    let options = Options::parse();
-    exit_code(run(&options).map(|report| report.print(&options)))
+    let options: Options = parse();
+    exit_code(run(&options).and_then(|report| report.print(&options)))
 }

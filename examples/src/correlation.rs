@@ -1,15 +1,17 @@
 //! What the `correlation` example needs besides what it shows: options, input, report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use ndarray::ArrayRef2;
+use ndshm::array::LoadError;
 use ndshm::prelude::*;
 use serde_json::json;
 
-use crate::heatmap::heatmap;
+use crate::heatmap::{self, heatmap};
 use crate::options::at_least_one;
+use crate::output::print;
 
 /// Correlations of the columns of a table of numbers, computed in P processes.
 ///
@@ -17,8 +19,9 @@ use crate::options::at_least_one;
 #[derive(Debug, Parser)]
 #[command(
     name = "correlation",
-    after_help = "Exit status: 0 all right, 1 a worker failed, 2 the \
-    input is bad."
+    allow_negative_numbers = true,
+    after_help = "Exit status: 0 all right, 1 a worker failed, 2 bad \
+    input."
 )]
 pub struct Options {
     /// A 2-D `.npy` file of integers or floats: rows are samples
@@ -42,19 +45,41 @@ pub struct Options {
     pub json: bool,
 }
 
-/// Loads the table into shared memory.
+/// Loads the table into shared memory, and makes sure that the result can be written.
 ///
 /// # Errors
 ///
-/// It cannot be read, is not a table of real numbers, or has no rows or no columns.
-pub fn load(file: &Path) -> ndshm::Result<SharedArray2<f64>> {
-    let x = SharedArray2::load_as_f64(file)?;
-    if x.is_empty() {
-        let shape = x.shape();
-        let text =
-            format!("{}: its shape is {shape:?}; there is nothing to correlate", file.display());
+/// It cannot be read, is not a table of real numbers, or has no rows or no columns; a file cannot
+/// be written.
+pub fn load(options: &Options) -> ndshm::Result<SharedArray2<f64>> {
+    let file = options.file.display();
+    let x = match SharedArray2::load_as_f64(&options.file) {
+        Ok(x) if !x.is_empty() => x,
+        Ok(x) => {
+            let shape = x.shape();
+            return Err(ndshm::Error::other(format!(
+                "{file}: its shape is {shape:?}, so there is nothing to correlate; give a table \
+                 of one row and column at least"
+            )));
+        }
+        Err(LoadError::Dimensions { found, .. }) => {
+            return Err(ndshm::Error::other(format!(
+                "{file}: its shape is {found:?}; give a table, of rows and columns: reshape it"
+            )));
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let (out, png) = (options.out.as_deref(), options.png.as_deref());
+    for path in [out, png].into_iter().flatten() {
+        heatmap::writable(path).map_err(ndshm::Error::other)?;
+    }
+    if let (Some(out), Some(png)) = (out, png)
+        && out == png
+    {
+        let text = format!("{}: is both --out and --png; give two files", out.display());
         return Err(ndshm::Error::other(text));
     }
+    labels(options, x.ncols())?;
     Ok(x)
 }
 
@@ -97,40 +122,56 @@ impl<'a> Report<'a> {
     }
 
     /// Prints what there is to say.
-    pub fn print(&self, took: Duration) {
-        let Self { options, samples, labels, .. } = self;
-        let (columns, seconds) = (labels.len(), took.as_secs_f64());
-        if options.json {
-            let pair = |&(i, j, r): &(usize, usize, f64)| json!([labels[i], labels[j], r]);
-            println!(
-                "{}",
-                json!({
-                    "file": options.file, "samples": samples, "columns": columns,
-                    "workers": options.workers, "seconds": seconds,
-                    "out": options.out, "png": options.png,
-                    "strongest": self.strongest.iter().map(pair).collect::<Vec<_>>(),
-                    "undefined": self.undefined.iter().map(|&i| &labels[i]).collect::<Vec<_>>(),
-                })
-            );
-            return;
+    ///
+    /// # Errors
+    ///
+    /// It cannot be printed.
+    pub fn print(&self, took: Duration) -> ndshm::Result<()> {
+        let seconds = took.as_secs_f64();
+        if self.options.json {
+            return print(&format!("{}\n", self.json(seconds)));
         }
-        println!(
-            "{samples} samples of {columns} columns, {} workers, {seconds:.3} s",
-            options.workers
+        let Self { options, samples, labels, .. } = self;
+        let mut text = format!(
+            "{}, {}, {}, {seconds:.3} s\n",
+            count(*samples, "sample"),
+            count(labels.len(), "column"),
+            count(options.workers, "worker")
         );
         for &(i, j, r) in &self.strongest {
-            println!("{r:>7.3}  {} ~ {}", labels[i], labels[j]);
+            text += &format!("{r:>7.3}  {} ~ {}\n", labels[i], labels[j]);
         }
         if !self.undefined.is_empty() {
-            println!(
-                "undefined (all values equal, or not finite): {} columns",
-                self.undefined.len()
+            let some: Vec<_> = self.undefined.iter().take(5).map(|&i| &*labels[i]).collect();
+            let more = if self.undefined.len() > some.len() { ", ..." } else { "" };
+            text += &format!(
+                "{} undefined (all values equal, or not finite): {}{more}\n",
+                count(self.undefined.len(), "column"),
+                some.join(", "),
             );
         }
         for file in [&options.out, &options.png].into_iter().flatten() {
-            println!("written: {}", file.display());
+            text += &format!("written: {}\n", file.display());
         }
+        print(&text)
     }
+
+    fn json(&self, seconds: f64) -> serde_json::Value {
+        let Self { options, samples, labels, .. } = self;
+        let pair = |&(i, j, r): &(usize, usize, f64)| json!([labels[i], labels[j], r]);
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        json!({
+            "file": path(&options.file), "samples": samples, "columns": labels.len(),
+            "workers": options.workers, "seconds": seconds,
+            "out": options.out.as_ref().map(path), "png": options.png.as_ref().map(path),
+            "strongest": self.strongest.iter().map(pair).collect::<Vec<_>>(),
+            "undefined": self.undefined.iter().map(|&i| &labels[i]).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The names of the columns, or their numbers.
@@ -141,11 +182,14 @@ fn labels(options: &Options, columns: usize) -> ndshm::Result<Vec<String>> {
     match (read.map(names), &options.labels) {
         (Ok(names), _) if names.len() == columns => Ok(names),
         (Ok(names), Some(_)) => Err(ndshm::Error::other(format!(
-            "{}: {} names for {columns} columns; there must be one a line",
+            "{}: {} lines for {columns} columns; give the name of each column in a line of its own",
             path.display(),
             names.len()
         ))),
-        (Err(e), Some(_)) => Err(ndshm::Error::other(format!("{}: {e}", path.display()))),
+        (Err(e), Some(_)) => Err(ndshm::Error::other(format!(
+            "{}: cannot be read: {e}; give a text file with the name of a column in each line",
+            path.display()
+        ))),
         (_, None) => Ok((0..columns).map(|i| i.to_string()).collect()),
     }
 }

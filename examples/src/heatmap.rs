@@ -84,6 +84,15 @@ pub fn heatmap(
     output.write(&canvas)
 }
 
+/// Makes sure that a file can be written to `path`, whole or not at all, and changes nothing.
+///
+/// # Errors
+///
+/// [`PlotError`] when it cannot.
+pub fn writable(path: &Path) -> Result<(), PlotError> {
+    output::Output::beside(path).map(drop)
+}
+
 fn draw_title(canvas: &mut Canvas, font: &text::Font, layout: &Layout) -> Result<(), PlotError> {
     let run = Run { size: layout::TITLE, colour: colours::INK, align: Align::Left };
     canvas.text(font, run, &layout.title, layout.title_x, layout.title_baseline)

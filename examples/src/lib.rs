@@ -5,8 +5,10 @@ pub mod correlation;
 mod exit;
 pub mod heatmap;
 mod options;
+mod output;
 mod progress;
 pub mod shared_matrix;
 
 pub use exit::exit_code;
+pub use options::parse;
 pub use progress::bar;

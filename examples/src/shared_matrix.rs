@@ -1,6 +1,8 @@
 //! What the `shared_matrix` example needs besides what it shows: options, the check, the report.
 
+use std::fmt::Write;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use ndshm::array::OpenError;
@@ -8,13 +10,15 @@ use ndshm::prelude::*;
 use serde_json::json;
 
 use crate::options::at_least_one;
+use crate::output::print;
 
 /// P processes fill one n x n matrix in shared memory, M[i, j] = i + j; the parent checks it.
 #[derive(Debug, Parser)]
 #[command(
     name = "shared_matrix",
+    allow_negative_numbers = true,
     after_help = "Exit status: 0 all right, 1 a worker failed or an \
-    element is wrong, 2 the input is."
+    element is wrong, 2 bad input."
 )]
 pub struct Options {
     /// Rows and columns of the matrix [default: 2000]
@@ -32,14 +36,31 @@ pub struct Options {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Spoil the element I,J before the check, which has to find it
+    /// Spoil the element [I, J] before the check, which has to find it
     #[arg(long, value_name = "I,J", value_parser = pair)]
     pub corrupt: Option<(usize, usize)>,
 }
 
 fn pair(text: &str) -> Result<(usize, usize), String> {
     let numbers = text.split_once(',').and_then(|(i, j)| Some((i.parse().ok()?, j.parse().ok()?)));
-    numbers.ok_or_else(|| "not two numbers with a comma between".to_owned())
+    numbers.ok_or_else(|| "must be two whole numbers with a comma between".to_owned())
+}
+
+impl Options {
+    /// Rows and columns of the matrix to make.
+    ///
+    /// # Errors
+    ///
+    /// It has not the element that is to be spoilt.
+    pub fn size(&self) -> ndshm::Result<usize> {
+        let n = self.size.unwrap_or(2000);
+        match self.corrupt {
+            Some((i, j)) if i >= n || j >= n => Err(ndshm::Error::other(format!(
+                "--corrupt {i},{j}: the matrix is {n} x {n}; both must be below {n}"
+            ))),
+            _ => Ok(n),
+        }
+    }
 }
 
 /// What came out.
@@ -53,12 +74,16 @@ pub struct Report {
     pub elements_checked: usize,
     /// How many were not i + j.
     pub mismatches: usize,
+    /// The first of them, and what is there.
+    pub first: Option<(usize, usize, f64)>,
     /// The sum of all elements.
     pub checksum: f64,
     /// The sums of all workers, added under the mutex.
     pub locked_total: f64,
     /// From making the matrix to the end of the check.
     pub seconds: f64,
+    /// The file of a matrix that is kept.
+    pub kept: Option<PathBuf>,
 }
 
 /// What one worker did.
@@ -106,17 +131,21 @@ pub fn check(m: &SharedArray2<f64>, options: &Options) -> ndshm::Result<Report> 
         crate::progress::plain(m.nrows(), "rows checked")
     };
     let all = m.read()?;
-    let mut mismatches = 0;
+    let (mut mismatches, mut first) = (0, None);
     for (i, row) in all.rows().into_iter().enumerate() {
-        let wrong = row.iter().enumerate().filter(|&(j, x)| *x != (i + j) as f64);
-        mismatches += wrong.count();
+        for (j, &x) in row.iter().enumerate() {
+            if x != (i + j) as f64 {
+                mismatches += 1;
+                first = first.or(Some((i, j, x)));
+            }
+        }
         bar.inc(1);
     }
-    bar.finish_and_clear();
     Ok(Report {
         shape: (m.nrows(), m.ncols()),
         elements_checked: all.len(),
         mismatches,
+        first,
         checksum: all.sum(),
         seconds: start.elapsed().as_secs_f64(),
         ..Report::default()
@@ -125,14 +154,14 @@ pub fn check(m: &SharedArray2<f64>, options: &Options) -> ndshm::Result<Report> 
 
 impl Report {
     /// Prints it; whether all is right.
-    #[must_use]
-    pub fn print(&self, options: &Options) -> bool {
-        if options.json {
-            println!("{}", self.json());
-        } else {
-            self.text(options);
-        }
-        self.mismatches == 0
+    ///
+    /// # Errors
+    ///
+    /// It cannot be printed.
+    pub fn print(&self, options: &Options) -> ndshm::Result<bool> {
+        let text = if options.json { format!("{}\n", self.json()) } else { self.text() };
+        print(&text)?;
+        Ok(self.mismatches == 0)
     }
 
     fn json(&self) -> serde_json::Value {
@@ -148,30 +177,50 @@ impl Report {
         })
     }
 
-    fn text(&self, options: &Options) {
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write_text(&mut text);
+        text
+    }
+
+    fn write_text(&self, to: &mut String) -> std::fmt::Result {
         if !self.table.is_empty() {
-            println!("{:>4}  {:>8}  {:>15}  {:>18}", "rank", "pid", "rows", "sum of all");
+            writeln!(to, "{:>4}  {:>8}  {:>15}  {:>18}", "rank", "pid", "rows", "sum of all")?;
             for WorkerRow { rank, pid, rows, sum } in &self.table {
                 let rows = format!("{}..{}", rows.start, rows.end);
-                println!("{rank:>4}  {pid:>8}  {rows:>15}  {sum:>18}");
+                writeln!(to, "{rank:>4}  {pid:>8}  {rows:>15}  {sum:>18}")?;
             }
-            println!("sums added under the mutex: {}", self.locked_total);
+            writeln!(to, "sums added under the mutex: {}", self.locked_total)?;
         }
         let (rows, columns) = self.shape;
-        let verdict = match self.mismatches {
-            0 => "all are i + j".to_owned(),
-            n => format!("{n} WRONG"),
-        };
-        println!("{} elements of {rows} x {columns} checked: {verdict}", self.elements_checked);
-        println!("{:.3} s", self.seconds);
-        if let Some(name) = &options.name {
-            let dir = std::env::var("NDSHM_DIR").unwrap_or_else(|_| "/dev/shm".to_owned());
-            let path = format!("{dir}/ndshm.{name}");
-            println!("kept; to open it, and to remove it:");
-            println!(
-                "  python3 -c \"import numpy as np; print(np.load('{path}', mmap_mode='r+'))\""
-            );
-            println!("  python3 -c \"import os; os.remove('{path}')\"");
+        write!(to, "{} elements of {rows} x {columns} checked: ", self.elements_checked)?;
+        match self.first {
+            None => writeln!(to, "all are i + j")?,
+            Some((i, j, x)) => writeln!(
+                to,
+                "{} WRONG, the first is [{i}, {j}]: {x}, not {}",
+                self.mismatches,
+                i + j
+            )?,
         }
+        writeln!(to, "{:.3} s", self.seconds)?;
+        if let Some(path) = self.kept.as_deref().map(quoted) {
+            writeln!(to, "kept; to open it, and to remove it:")?;
+            let open = format!("a = np.load({path}, mmap_mode='r+'); print(a)");
+            writeln!(to, "  python3 -c \"import numpy as np; {open}\"")?;
+            writeln!(to, "  python3 -c \"import os; os.remove({path})\"")?;
+        }
+        Ok(())
     }
+}
+
+/// A path as a string of Python within a double-quoted string of the shell.
+fn quoted(path: &Path) -> String {
+    let python = path.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+    let shell = python.chars().flat_map(|c| {
+        let special = matches!(c, '\\' | '"' | '$' | '`');
+        special.then_some('\\').into_iter().chain([c])
+    });
+    format!("'{}'", shell.collect::<String>())
 }

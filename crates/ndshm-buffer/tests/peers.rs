@@ -14,6 +14,7 @@ use ndshm_testkit::{Child, Role, arguments, skip};
 
 const SOON: Duration = Duration::from_secs(20);
 const NOBODY: u32 = 65_534;
+const OTHER: u32 = 65_533;
 
 ndshm_testkit::suite! {
     roles: [handle_opener, adopter, store_into_read_only, forker, masked, stranger, holder, creator],
@@ -280,16 +281,16 @@ fn segments_of_other_users_are_refused() {
     let dir = scratch();
     let options = within(dir.path());
     let buffer = options.create("a", 64).unwrap();
-    if let Err(error) = chown(buffer.path().unwrap(), Some(NOBODY), None) {
+    if let Err(error) = chown(buffer.path().unwrap(), Some(OTHER), None) {
         return skip("segments of other users", &format!("cannot give a file away: {error}"));
     }
     for opened in [options.open("a"), buffer.handle().open()] {
         let foreign = opened.unwrap_err();
-        assert!(matches!(foreign, OpenError::ForeignOwner { owner: NOBODY, .. }));
+        assert!(matches!(foreign, OpenError::ForeignOwner { owner: OTHER, .. }));
         one_line(&foreign, "ndshm.a", "foreign_owner(true)");
     }
     let foreign = options.remove("a").unwrap_err();
-    assert!(matches!(foreign, RemoveError::ForeignOwner { owner: NOBODY, .. }));
+    assert!(matches!(foreign, RemoveError::ForeignOwner { owner: OTHER, .. }));
     let trusting = options.foreign_owner(true);
     assert_eq!(trusting.open("a").unwrap().id(), buffer.id());
     trusting.remove("a").unwrap();

@@ -1,37 +1,35 @@
 //! What the tests of this workspace share.
+//!
+//! A test of a primitive crosses a real process boundary. The pieces for that, one a module:
+//!
+//! - [`suite!`]: the `main` of a test binary with `harness = false`, which is also the `main` of
+//!   its child processes: each is the same binary, started again in a named *role*.
+//! - [`Role`] starts one, hands it shared memory as its standard input; [`Child`] kills and reaps
+//!   it when dropped.
+//! - [`SharedMemory`]: a memfd, words in it that tell how far a child has come.
+//! - [`Watchdog`]: ends the process, loudly, when a test takes too long. Children die with it.
+//! - [`Rng`]: seeded, so that a run can be repeated (`NDSHM_TEST_SEED`).
+//! - [`until`], [`skip`], [`Samples`].
+//!
+//! Under the standard harness a role is started with [`Role::in_test`], and the test itself begins
+//! with `if let Some(role) = ndshm_testkit::role() { ... return }`.
 
-use std::fs::File;
-use std::os::fd::{AsRawFd, FromRawFd};
-use std::ptr::NonNull;
+mod child;
+mod memory;
+mod poll;
+mod rng;
+mod role;
+mod samples;
+mod skip;
+mod suite;
+mod watchdog;
 
-/// A memfd of `len` zeroed bytes, mapped shared for the rest of the process's life.
-///
-/// # Panics
-///
-/// When the system has no memory for it.
-#[must_use]
-pub fn map_memfd(len: usize) -> (NonNull<u8>, File) {
-    // SAFETY: the name is a string that ends in zero.
-    let fd = unsafe { libc::memfd_create(c"ndshm-testkit".as_ptr(), libc::MFD_CLOEXEC) };
-    assert!(fd >= 0, "memfd_create: {}", std::io::Error::last_os_error());
-    // SAFETY: a new descriptor that nothing else owns.
-    let file = unsafe { File::from_raw_fd(fd) };
-    file.set_len(len as u64).expect("cannot size the memfd");
-    (map(&file, len), file)
-}
-
-/// The first `len` bytes of `file`, mapped shared for the rest of the process's life.
-///
-/// # Panics
-///
-/// When the file cannot be mapped.
-#[must_use]
-pub fn map(file: &File, len: usize) -> NonNull<u8> {
-    let prot = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-    let base = unsafe {
-        libc::mmap(std::ptr::null_mut(), len, prot, libc::MAP_SHARED, file.as_raw_fd(), 0)
-    };
-    assert!(base != libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
-    NonNull::new(base.cast()).expect("mmap does not return null")
-}
+pub use child::Child;
+pub use memory::{SharedMemory, map, map_memfd, pages};
+pub use poll::until;
+pub use rng::Rng;
+pub use role::{Role, arguments, die_with_parent, role};
+pub use samples::Samples;
+pub use skip::skip;
+pub use suite::{RoleEntry, Test, run_suite};
+pub use watchdog::Watchdog;

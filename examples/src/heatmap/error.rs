@@ -53,7 +53,11 @@ impl std::fmt::Display for PlotError {
                 write!(f, "{given} labels for {needed} columns; give one for each, or none")
             }
             Self::NotAFile { path } => {
-                write!(f, "{}: not a regular file; give the path of a .png file", path.display())
+                write!(
+                    f,
+                    "{}: not a regular file; give the path of a file to write",
+                    path.display()
+                )
             }
             Self::Write { path, source } => write!(
                 f,
