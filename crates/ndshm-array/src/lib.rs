@@ -29,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod array;
 mod claim;
 mod element;
@@ -43,8 +44,9 @@ mod rank;
 mod save;
 mod segment;
 
+pub use access::ClaimResult;
 pub use array::{
-    ClaimResult, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
+    SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
     SharedArray6, SharedArrayD,
 };
 pub use claim::{ClaimError, PoisonedClaim, ReadGuard, WriteGuard};
