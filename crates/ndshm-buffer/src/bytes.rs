@@ -1,7 +1,7 @@
 //! Getting at the bytes of a buffer: copies and atomics, sound with any peer, and plain slices at the caller's word.
 
 use std::slice;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::buffer::SharedBuffer;
 use crate::copy;
@@ -32,7 +32,7 @@ impl SharedBuffer {
     /// Copies bytes in, whoever is reading or writing them.
     ///
     /// Aligned machine words (`usize`) are stored whole. The stores are relaxed: to tell a peer that they are complete, use a lock
-    /// or a release store to an atomic.
+    /// or a release store to [`atomic_u64`](Self::atomic_u64).
     ///
     /// # Errors
     ///
@@ -58,6 +58,54 @@ impl SharedBuffer {
         let beyond = RangeError { offset, len, size: self.len() };
         let end = offset.checked_add(len).ok_or(beyond)?;
         self.cells().get(offset..end).ok_or(beyond)
+    }
+
+    /// Eight bytes as one atomic number, which any process may change: a sequence number, a flag, a clock. `None` where
+    /// `offset` is not a multiple of 8, beyond the end, or the buffer is read-only.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// use std::sync::atomic::Ordering;
+    ///
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// buffer.write_at(8, b"a frame")?;
+    /// // Release: whoever loads the 1 (acquire) finds the frame.
+    /// buffer.atomic_u64(0).expect("aligned and writable").store(1, Ordering::Release);
+    /// assert_eq!(buffer.load_u64(0), Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn atomic_u64(&self, offset: usize) -> Option<&AtomicU64> {
+        if self.is_read_only() { None } else { self.word(offset) }
+    }
+
+    /// Loads eight bytes at once, from a read-only buffer too. Acquire: what their writer wrote before it stored them
+    /// (release) is seen by what follows. `None` where `offset` is not a multiple of 8 or beyond the end.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// assert_eq!((buffer.load_u64(56), buffer.load_u64(57)), (Some(0), None));
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    #[must_use]
+    pub fn load_u64(&self, offset: usize) -> Option<u64> {
+        Some(self.word(offset)?.load(Ordering::Acquire))
+    }
+
+    fn word(&self, offset: usize) -> Option<&AtomicU64> {
+        // Where a word is narrower, such a load may be made of a store, which read-only pages do not allow.
+        if self.is_read_only() && usize::BITS < u64::BITS {
+            return None;
+        }
+        let cells = self.part(offset, size_of::<AtomicU64>()).ok()?;
+        let word = cells.as_ptr().cast::<AtomicU64>();
+        if !word.is_aligned() {
+            return None;
+        }
+        // SAFETY: aligned, and the eight bytes of `cells`, which are mapped as long as `self` is borrowed; every value
+        // of them is valid, and both types let others change them (see `copy` on accesses of two sizes).
+        Some(unsafe { &*word })
     }
 
     /// The bytes as atomics, which any process may change; `None` where the buffer is read-only.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::Failure;
+use crate::{Cause, Failure};
 
 /// Why [`Workers::run`](crate::Workers::run) did not return a result of every worker.
 ///
@@ -62,6 +62,9 @@ impl<R> fmt::Display for RunError<R> {
 
 /// One line for each failure.
 pub(crate) fn list(f: &mut fmt::Formatter<'_>, failures: &[Failure]) -> fmt::Result {
+    // Causes before consequences: who panicked or was killed, then who met an error by it.
+    let mut failures: Vec<&Failure> = failures.iter().collect();
+    failures.sort_by_key(|failure| matches!(failure.cause, Cause::Returned(_)));
     for (i, failure) in failures.iter().enumerate() {
         f.write_str(if i > 0 { "\n" } else { "" })?;
         write!(f, "{failure}")?;
@@ -171,7 +174,6 @@ impl StartError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cause;
 
     #[test]
     fn one_line_for_each_failure() {

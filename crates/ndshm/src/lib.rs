@@ -33,26 +33,32 @@
 //! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
 //! | [`workers`] = `ndshm-workers` | P processes from a function |
 
+pub use ndarray;
 pub use ndshm_array as array;
 pub use ndshm_buffer as buffer;
 pub use ndshm_sync as sync;
 pub use ndshm_workers as workers;
 
 pub use ndshm_array::{
-    ArrayHandle, ArrayOptions, Element, ReadGuard, SharedArray, SharedArray1, SharedArray2,
-    SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD, SharedMutex, WriteGuard,
+    ArrayHandle, ArrayOptions, ClaimError, Element, ReadGuard, SharedArray, SharedArray1,
+    SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD,
+    SharedMutex, WriteGuard,
 };
 pub use ndshm_buffer::SharedBuffer;
-pub use ndshm_workers::{Error, Result, RunError, Worker, Workers, init, test_support};
+pub use ndshm_sync::{BarrierError, LockError};
+pub use ndshm_workers::{
+    Cause, Error, Event, Failure, Result, RunError, Worker, Workers, init, test_support,
+};
 
 /// What most programs need: `use ndshm::prelude::*`.
 pub mod prelude {
     pub use ndshm_array::{
-        SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
-        SharedArray6, SharedArrayD, SharedMutex,
+        ClaimError, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4,
+        SharedArray5, SharedArray6, SharedArrayD, SharedMutex,
     };
     pub use ndshm_buffer::SharedBuffer;
-    pub use ndshm_workers::{Worker, Workers};
+    pub use ndshm_sync::{BarrierError, LockError};
+    pub use ndshm_workers::{RunError, Worker, Workers};
 }
 
 /// The examples of the README and of the guide, as tests.

@@ -12,7 +12,7 @@ fn the_crates_below_are_all_reachable() {
 
 #[test]
 fn the_prelude_names_the_same_types() -> Result<(), Box<dyn std::error::Error>> {
-    let a: ndshm::array::SharedArray<i32, ndarray::Ix2> = SharedArray2::zeros((2, 2))?;
+    let a: ndshm::array::SharedArray<i32, ndshm::ndarray::Ix2> = SharedArray2::zeros((2, 2))?;
     a.write()?.fill(3);
     assert_eq!(a.read()?.sum(), 12);
     let b: ndshm::buffer::SharedBuffer = SharedBuffer::anonymous(64)?;
