@@ -60,7 +60,7 @@ fn compute(w: &Worker, shared: Shared) -> ndshm::Result<()> {
         false => covariance(i, i).sqrt(),
     });
     r.claim_mut(w.band(columns))?.fill_with_index(|(i, j)| match i == j {
-        true if deviation[i].is_finite() => 1.0,
+        true if deviation[i].is_normal() => 1.0,
         _ => (covariance(i, j) / deviation[i] / deviation[j]).clamp(-1.0, 1.0),
     });
     w.progress(3, 3);

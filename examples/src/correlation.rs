@@ -10,7 +10,7 @@ use ndshm::prelude::*;
 use serde_json::json;
 
 use crate::heatmap::{self, heatmap};
-use crate::options::at_least_one;
+use crate::options::workers;
 use crate::output::print;
 
 /// Correlations of the columns of a table of numbers, computed in P processes.
@@ -29,7 +29,7 @@ pub struct Options {
         hide_default_value = true)]
     pub file: PathBuf,
     /// Worker processes
-    #[arg(long, value_name = "P", default_value_t = 4, value_parser = at_least_one)]
+    #[arg(long, value_name = "P", default_value_t = 4, value_parser = workers)]
     pub workers: usize,
     /// Write the matrix of correlations there
     #[arg(long, value_name = "OUT.npy")]

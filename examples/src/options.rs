@@ -3,6 +3,7 @@
 use std::process::exit;
 
 use clap::Parser;
+use ndshm::sync::Members;
 
 use crate::output::complain;
 
@@ -34,6 +35,15 @@ pub(crate) fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(n) => Ok(n),
         Err(_) => Err("must be a whole number that this machine can count to".to_owned()),
+    }
+}
+
+/// A number of workers that can be members of one group, beside their parent.
+pub(crate) fn workers(text: &str) -> Result<usize, String> {
+    let most = Members::MOST - 1;
+    match at_least_one(text)? {
+        p if p > most => Err(format!("must be at most {most}")),
+        p => Ok(p),
     }
 }
 

@@ -9,7 +9,7 @@ use ndshm::array::OpenError;
 use ndshm::prelude::*;
 use serde_json::json;
 
-use crate::options::at_least_one;
+use crate::options::{at_least_one, workers};
 use crate::output::print;
 
 /// P processes fill one n x n matrix in shared memory, M[i, j] = i + j; the parent checks it.
@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub size: Option<usize>,
     /// Worker processes
-    #[arg(long, value_name = "P", default_value_t = 4, value_parser = at_least_one)]
+    #[arg(long, value_name = "P", default_value_t = 4, value_parser = workers)]
     pub workers: usize,
     /// Make the matrix under this name, and keep it
     #[arg(long)]
@@ -130,7 +130,10 @@ pub fn check(m: &SharedArray2<f64>, options: &Options) -> ndshm::Result<Report> 
     } else {
         crate::progress::plain(m.nrows(), "rows checked")
     };
-    let all = m.read()?;
+    let all = m.read().map_err(|e| match m.path() {
+        Some(path) => ndshm::Error::other(format!("{}: {e}", path.display())),
+        None => e.into(),
+    })?;
     let (mut mismatches, mut first) = (0, None);
     for (i, row) in all.rows().into_iter().enumerate() {
         for (j, &x) in row.iter().enumerate() {
