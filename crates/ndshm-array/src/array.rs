@@ -6,13 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{ArrayRef, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, ShapeBuilder};
+use ndshm_buffer::{PersistError, RemoveError, SharedBuffer};
 
 use crate::element::Element;
 use crate::error::{CreateError, OpenError};
+use crate::format::Kind;
+use crate::geometry;
 use crate::handle::ArrayHandle;
 use crate::npy::Order;
 use crate::options::ArrayOptions;
-use crate::segment::Segment;
+use crate::segment::{Segment, label};
 
 /// An N-dimensional array of `T` in memory that several processes share.
 ///
@@ -57,27 +60,80 @@ pub struct SharedArray<T, D> {
 }
 
 /// A one-dimensional shared array.
+///
+/// ```
+/// let a = ndshm_array::SharedArray1::<f64>::zeros(5)?;
+/// assert_eq!(a.shape(), [5]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray1<T> = SharedArray<T, Ix1>;
 /// A shared matrix.
+///
+/// ```
+/// let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3))?;
+/// assert_eq!(a.shape(), [2, 3]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray2<T> = SharedArray<T, Ix2>;
 /// A three-dimensional shared array.
+///
+/// ```
+/// let a = ndshm_array::SharedArray3::<f64>::zeros((2, 3, 4))?;
+/// assert_eq!(a.shape(), [2, 3, 4]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray3<T> = SharedArray<T, Ix3>;
 /// A four-dimensional shared array.
+///
+/// ```
+/// let a = ndshm_array::SharedArray4::<f64>::zeros((2, 3, 4, 5))?;
+/// assert_eq!(a.shape(), [2, 3, 4, 5]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray4<T> = SharedArray<T, Ix4>;
 /// A five-dimensional shared array.
+///
+/// ```
+/// let a = ndshm_array::SharedArray5::<f64>::zeros((2, 3, 4, 5, 6))?;
+/// assert_eq!(a.shape(), [2, 3, 4, 5, 6]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray5<T> = SharedArray<T, Ix5>;
 /// A six-dimensional shared array.
+///
+/// ```
+/// let a = ndshm_array::SharedArray6::<f64>::zeros((2, 3, 4, 5, 6, 7))?;
+/// assert_eq!(a.shape(), [2, 3, 4, 5, 6, 7]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArray6<T> = SharedArray<T, Ix6>;
 /// A shared array whose number of dimensions is known at run time.
+///
+/// ```
+/// let a = ndshm_array::SharedArrayD::<f64>::zeros(&[2, 3][..])?;
+/// assert_eq!(a.shape(), [2, 3]);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 pub type SharedArrayD<T> = SharedArray<T, IxDyn>;
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// An anonymous array of zeros: for workers that are handed it. `shape` is ndarray's: `(2, 3)`
     /// in C order, `(2, 3).f()` in Fortran order.
     ///
+    /// The memory is reserved whole: too little of it is an error here, not a fault later. Beside
+    /// the elements it takes less than 64 KiB, for header, members and claims.
+    ///
     /// # Errors
     ///
     /// [`CreateError`]: the size overflows, or there is no room.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((4, 3))?;
+    /// assert_eq!((a.dim(), a.read()?.sum()), ((4, 3), 0.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn zeros(shape: impl ShapeBuilder<Dim = D>) -> Result<Self, CreateError> {
         Self::options().zeros(shape)
     }
@@ -87,6 +143,14 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// # Errors
     ///
     /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::from_elem(5, 7_u16)?;
+    /// assert_eq!(a.read()?.sum(), 35);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_elem(shape: impl ShapeBuilder<Dim = D>, element: T) -> Result<Self, CreateError> {
         Self::options().from_elem(shape, element)
     }
@@ -121,7 +185,8 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         ArrayOptions::new()
     }
 
-    /// Opens the array of that name, to read and write.
+    /// Opens the array of that name, to read and write. A second open in one process gives another
+    /// handle to the same mapping.
     ///
     /// # Errors
     ///
@@ -133,9 +198,30 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// The one visible place of this promise: whoever else writes to the array while this process
     /// has it open does so through ndshm (claims, or the raw tier as it demands). NumPy on the
     /// live file, for one, does not ask for claims.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.open.{}", std::process::id());
+    /// let made = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+    /// // In another program, which is given the name:
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let opened = unsafe { SharedArray1::<f64>::open(&name)? };
+    /// opened.write()?.fill(1.0);
+    /// assert_eq!(made.read()?.sum(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub unsafe fn open(name: &str) -> Result<Self, OpenError> {
         // SAFETY: the caller's promise, handed on.
         unsafe { Self::options().open(name) }
+    }
+
+    /// Checks what the segment in `buffer` holds, and attaches.
+    pub(crate) fn attach(buffer: SharedBuffer) -> Result<Self, OpenError> {
+        let label = label(&buffer);
+        let segment = Segment::attach(buffer, Kind::Array).map_err(|e| e.of(label.clone()))?;
+        let (dim, order) = geometry::of_segment::<T, D>(&segment, &label)?;
+        Ok(Self::from_parts(segment, dim, order))
     }
 
     pub(crate) const fn from_parts(segment: Arc<Segment>, dim: D, order: Order) -> Self {
@@ -147,100 +233,233 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     }
 
     /// Lengths along the axes.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// assert_eq!(a.shape(), [2, 3]);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         self.dim.slice()
     }
 
     /// The shape in ndarray's form: `(rows, columns)` for a matrix.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let (rows, columns) = a.dim();
+    /// assert_eq!((rows, columns), (2, 3));
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn dim(&self) -> D::Pattern {
         self.dim.clone().into_pattern()
     }
 
     /// The shape as a dimension.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let private = ndarray::Array::<f64, _>::zeros(a.raw_dim()); // of the same shape
+    /// assert_eq!(private.dim(), a.dim());
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn raw_dim(&self) -> D {
         self.dim.clone()
     }
 
     /// The number of dimensions.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// assert_eq!(a.ndim(), 2);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn ndim(&self) -> usize {
         self.dim.ndim()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// assert_eq!(a.len(), 6);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.dim.size()
     }
 
     /// Whether there are no elements.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// assert!(SharedArray2::<f64>::zeros((0, 3))?.is_empty());
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The length along the first axis: what claims divide. 1 for an array of no dimensions.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// assert_eq!(a.nrows(), 2);
+    /// assert!(a.claim(..3).is_err()); // there are rows 0 and 1
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn nrows(&self) -> usize {
         self.shape().first().copied().unwrap_or(1)
     }
 
     /// Row-major or column-major.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// use ndarray::ShapeBuilder;
+    /// use ndshm_array::npy::Order;
+    ///
+    /// assert_eq!(SharedArray2::<f64>::zeros((2, 3))?.order(), Order::C);
+    /// assert_eq!(SharedArray2::<f64>::zeros((2, 3).f())?.order(), Order::F);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub const fn order(&self) -> Order {
         self.order
     }
 
     /// The name, unless it is anonymous.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray1;
+    /// # let name = format!("doc.name.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+    /// assert_eq!(a.name(), Some(&*name));
+    /// assert_eq!(SharedArray1::<f64>::zeros(4)?.name(), None);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.segment.buffer().name()
     }
 
     /// Where the file is, unless it is anonymous; `numpy.load(path, mmap_mode="r")` reads it.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray1;
+    /// # let name = format!("doc.path.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+    /// let file = a.path().and_then(|path| path.file_name());
+    /// assert_eq!(file.unwrap().to_str(), Some(&*format!("ndshm.{name}")));
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.segment.buffer().path()
     }
 
-    /// Whether it was opened read-only.
+    /// Whether it was opened read-only. Such an array takes no claims: read it through
+    /// [`view`](Self::view).
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray1;
+    /// # let name = format!("doc.is_read_only.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+    /// let options = SharedArray1::<f64>::options().read_only(true);
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let reader = unsafe { options.open(&name)? };
+    /// assert!(reader.is_read_only() && !a.is_read_only());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.segment.buffer().is_read_only()
     }
 
-    /// An inert description that another process can open: serialise it.
+    /// An inert description that another process can open: serialise it. It keeps nothing alive.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let handle = a.handle(); // another process would get it serialised
+    /// // SAFETY: all who write to the array do so through ndshm.
+    /// let same = unsafe { handle.open()? };
+    /// same.write()?.fill(1.0);
+    /// assert_eq!(a.read()?.sum(), 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> ArrayHandle<T, D> {
         ArrayHandle::of(self)
     }
 
-    /// Keeps the name when this process is done with the array. Remove it with
+    /// Keeps the name when the process that made the array is done with it. Remove it with
     /// [`unlink`](Self::unlink), or `rm`.
     ///
     /// # Errors
     ///
-    /// What the system says.
-    pub fn persist(&self) -> std::io::Result<()> {
-        self.segment.buffer().persist().map_err(std::io::Error::other)
+    /// The array is anonymous, its name is gone already, or it belongs to another user.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray1;
+    /// # let dir = tempfile::tempdir()?;
+    /// let options = SharedArray1::<f64>::options().dir(dir.path());
+    /// let a = options.clone().name("heat").zeros(4)?;
+    /// a.persist()?;
+    /// drop(a);
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let a = unsafe { options.open("heat")? }; // it was still there
+    /// a.unlink()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn persist(&self) -> Result<(), PersistError> {
+        self.segment.buffer().persist()
     }
 
-    /// Removes the name now; those who have the array keep it. `false` where the name is gone, or
-    /// leads to another array.
+    /// Removes the name now; those who have the array keep it. `false` where the name is gone,
+    /// leads to another array, or never was.
     ///
     /// # Errors
     ///
-    /// What the system says.
-    pub fn unlink(&self) -> Result<bool, ndshm_buffer::RemoveError> {
+    /// [`RemoveError`](ndshm_buffer::RemoveError): the file or its directory does not let this
+    /// process.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray1;
+    /// # let name = format!("doc.unlink.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+    /// assert!(a.unlink()?);
+    /// assert!(!a.unlink()?); // gone already
+    /// a.write()?.fill(1.0); // and still here
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn unlink(&self) -> Result<bool, RemoveError> {
         self.segment.buffer().unlink()
     }
 }
 
 impl<T: Element> SharedArray2<T> {
     /// The number of columns.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// assert_eq!((a.nrows(), a.ncols()), (2, 3));
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn ncols(&self) -> usize {
         self.dim[1]

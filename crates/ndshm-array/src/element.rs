@@ -8,6 +8,18 @@ use crate::npy::Dtype;
 /// A number that may lie in a shared array: plain bytes, any of which are a value, with a name
 /// that NumPy knows.
 ///
+/// ```
+/// use ndshm_array::{ClaimError, Element, SharedArray1};
+///
+/// fn largest<T: Element + PartialOrd>(a: &SharedArray1<T>) -> Result<Option<T>, ClaimError<()>> {
+///     let elements = a.read().map_err(ClaimError::without_guard)?;
+///     Ok(elements.iter().copied().reduce(|x, y| if x < y { y } else { x }))
+/// }
+/// let a = SharedArray1::from_array(&ndarray::arr1(&[3_u16, 9, 4]))?;
+/// assert_eq!(largest(&a)?, Some(9));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Implemented for all integers of fixed width, floats, and complex numbers of floats. References,
 /// pointers, `bool` and anything that owns memory are not elements and do not compile:
 ///
@@ -26,6 +38,12 @@ use crate::npy::Dtype;
 /// `DTYPE` describes the type: same size, same meaning of the bytes, little-endian.
 pub unsafe trait Element: Pod + Send + Sync {
     /// The element type by the name NumPy gives it.
+    ///
+    /// ```
+    /// use ndshm_array::Element;
+    ///
+    /// assert_eq!(<f64 as Element>::DTYPE.name(), "float64");
+    /// ```
     const DTYPE: Dtype;
 }
 

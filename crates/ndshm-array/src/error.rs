@@ -8,17 +8,29 @@ use crate::format::FormatError;
 use crate::npy::{Dtype, EncodeError, HeaderError, NpyError};
 
 /// Why an array could not be made.
+///
+/// ```
+/// use ndshm_array::{CreateError, SharedArray2};
+///
+/// let error = SharedArray2::<f64>::zeros((1 << 40, 1 << 40)).unwrap_err();
+/// assert!(matches!(error, CreateError::Shape { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// The shape has more bytes than a machine can address.
-    #[error("cannot make an array of shape {shape:?}: its size in bytes overflows")]
+    #[error(
+        "cannot make an array of shape {shape:?}: its size in bytes overflows; ask for fewer elements"
+    )]
     Shape {
         /// The shape.
         shape: Vec<usize>,
     },
     /// With header and control area it would.
-    #[error("cannot make an array of {bytes} bytes: with its control area the size overflows")]
+    #[error(
+        "cannot make an array of {bytes} bytes: with its control area the size overflows; ask for \
+         fewer elements"
+    )]
     TooLarge {
         /// Bytes of its data.
         bytes: usize,
@@ -41,6 +53,18 @@ pub enum CreateError {
 }
 
 /// Why an array could not be opened.
+///
+/// ```
+/// use ndshm_array::{OpenError, SharedArray1};
+///
+/// # let name = format!("doc.OpenError.{}", std::process::id());
+/// let _a = SharedArray1::<f64>::options().name(&name).zeros(4)?;
+/// // SAFETY: all who write to it do so through ndshm.
+/// let error = unsafe { SharedArray1::<u8>::open(&name) }.unwrap_err();
+/// assert!(matches!(error, OpenError::Dtype { .. }));
+/// assert!(error.to_string().ends_with("its elements are float64, not uint8; open it as float64"));
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -86,8 +110,24 @@ pub enum OpenError {
         /// How many dimensions were asked for.
         expected: usize,
     },
+    /// It has another shape than was [expected](crate::ArrayOptions::expect_shape).
+    #[error(
+        "cannot open {segment}: its shape is {found:?}, not {expected:?}; open it without expecting \
+         one, or make it anew"
+    )]
+    Shape {
+        /// The segment.
+        segment: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What was expected.
+        expected: Vec<usize>,
+    },
     /// It is not the array that the handle was made of.
-    #[error("cannot open {segment}: another array has taken its place since the handle was made")]
+    #[error(
+        "cannot open {segment}: another array has taken its place since the handle was made; \
+             get a new handle"
+    )]
     Replaced {
         /// The segment.
         segment: String,
@@ -103,6 +143,14 @@ pub enum OpenError {
 }
 
 /// Why a file could not be loaded.
+///
+/// ```
+/// use ndshm_array::{LoadError, SharedArray2};
+///
+/// let error = SharedArray2::<f64>::load("no/such/file.npy").unwrap_err();
+/// assert!(matches!(error, LoadError::Npy(_)));
+/// assert!(error.to_string().starts_with("no/such/file.npy: cannot be opened"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -110,7 +158,10 @@ pub enum LoadError {
     #[error(transparent)]
     Npy(#[from] NpyError),
     /// It has elements of another type.
-    #[error("cannot load {}: its elements are {found}, not {expected}", path.display())]
+    #[error(
+        "cannot load {}: its elements are {found}, not {expected}; load it as {found}, or with \
+         load_as_f64", path.display()
+    )]
     Dtype {
         /// The file.
         path: PathBuf,
@@ -121,7 +172,8 @@ pub enum LoadError {
     },
     /// It has another number of dimensions.
     #[error(
-        "cannot load {}: its shape is {found:?}, which is not {expected}-dimensional", path.display()
+        "cannot load {}: its shape is {found:?}, which is not {expected}-dimensional; load it with as \
+         many dimensions, or as SharedArrayD", path.display()
     )]
     Dimensions {
         /// The file.
@@ -137,6 +189,15 @@ pub enum LoadError {
 }
 
 /// Why an array could not be saved.
+///
+/// ```
+/// use ndshm_array::{SaveError, SharedArray2};
+///
+/// let a = SharedArray2::<f64>::zeros((2, 3))?;
+/// let error = a.save("no/such/folder/a.npy").unwrap_err();
+/// assert!(matches!(error, SaveError::Npy(_)));
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {

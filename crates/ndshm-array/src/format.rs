@@ -10,7 +10,7 @@
 //! The control area is found from the footer, the footer from the end; neither ever moves.
 
 use bytemuck::{Pod, Zeroable};
-use ndshm_buffer::SharedBuffer;
+use ndshm_buffer::{SharedBuffer, TYPED_MAGIC};
 use ndshm_sync::Members;
 
 use crate::claim::ClaimTable;
@@ -21,10 +21,14 @@ compile_error!("ndshm-array writes little-endian segments and NPY files, on such
 
 /// The version of the format of segments: its own, not that of the package. A segment of another
 /// version is refused.
+///
+/// ```
+/// assert_eq!(ndshm_array::FORMAT_VERSION, 1);
+/// ```
 pub const FORMAT_VERSION: u32 = 1;
 
-/// The first bytes of the footer.
-pub(crate) const MAGIC: [u8; 8] = *b"\x7fNDSHM\r\n";
+/// The first bytes of the footer: they also keep safe code from opening the segment as raw bytes.
+pub(crate) const MAGIC: [u8; 8] = TYPED_MAGIC;
 
 /// Length of the footer, which ends the file.
 pub(crate) const FOOTER_LEN: usize = size_of::<Footer>();
@@ -71,6 +75,17 @@ pub(crate) struct Places {
 }
 
 /// What is wrong with a file that should be a segment.
+///
+/// ```
+/// use ndshm_array::{FormatError, OpenError, SharedArray1};
+///
+/// # let name = format!("doc.FormatError.{}", std::process::id());
+/// # let _other = ndshm_buffer::SharedBuffer::options().create(&name, 4096)?;
+/// // SAFETY: nobody writes to what is there, a segment of another program.
+/// let error = unsafe { SharedArray1::<f64>::open(&name) }.unwrap_err();
+/// assert!(matches!(error, OpenError::Format { source: FormatError::NotASegment, .. }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormatError {
@@ -97,7 +112,7 @@ pub enum FormatError {
         expected: &'static str,
     },
     /// Its footer contradicts itself or the length of the file.
-    #[error("its footer is damaged: {0}")]
+    #[error("it is damaged: {0}; remove it and make it anew")]
     Damaged(&'static str),
 }
 
@@ -105,8 +120,7 @@ impl Kind {
     const fn control_len(self, payload: usize) -> usize {
         match self {
             Self::Array => CLAIMS_OFFSET + size_of::<ClaimTable>(),
-            // The value's cell: at most 128 bytes more than the value (head and alignment).
-            Self::Mutex => Members::SIZE + payload + 128,
+            Self::Mutex => Members::SIZE + payload,
         }
     }
 
@@ -117,7 +131,7 @@ impl Kind {
         }
     }
 
-    /// The places of a new segment for `payload` bytes of data or value; `None` where a length
+    /// The places of a new segment for `payload` bytes of data, or of the mutex and its value; `None` where a length
     /// overflows.
     pub(crate) fn places(self, payload: usize) -> Option<Places> {
         let (data_offset, data_len) = match self {
@@ -180,12 +194,12 @@ impl Footer {
             file_len: to_usize(self.file_len)?,
         };
         if found.file_len != len {
-            return Err(damaged("it names another length than the file has"));
+            return Err(damaged("its footer names another length than the file has"));
         }
         let end =
             found.data_offset.checked_add(found.data_len).ok_or(damaged("the data overflows"))?;
         if end > found.control_offset || !found.control_offset.is_multiple_of(PAGE) {
-            return Err(damaged("the control area is not after the data, on a page"));
+            return Err(damaged("by its footer the control area is not after the data, on a page"));
         }
         let control = found
             .control_offset

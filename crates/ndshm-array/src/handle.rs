@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-use ndarray::{Dimension, IxDyn};
-use ndshm_buffer::{BufferHandle, passing};
+use ndarray::Dimension;
+use ndshm_buffer::{BufferHandle, SharedBuffer, passing};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,9 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::OpenError;
-use crate::npy::{HEADER_LEN, HeaderError, NpyHeader, Order};
-use crate::options::attach;
-use crate::segment::Segment;
+use crate::segment::label;
 
 /// An inert description of an array: where it is, which instance, of what type and shape.
 /// Serialising brings it to another process; opening it there is the `unsafe` step.
@@ -52,13 +50,21 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
         }
     }
 
-    /// Lengths along the axes.
+    /// Lengths along the axes. Opens nothing.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let handle = SharedArray2::<f64>::zeros((2, 3))?.handle();
+    /// assert_eq!(handle.shape(), [2, 3]);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Opens the array.
+    /// Opens the array: an anonymous one while the process that made the handle has it, one with a
+    /// name while it has that.
     ///
     /// # Errors
     ///
@@ -67,18 +73,23 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
     /// # Safety
     ///
     /// As [`SharedArray::open`].
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::<f64>::zeros(4)?;
+    /// let handle = a.handle();
+    /// // SAFETY: all who write to the array do so through ndshm.
+    /// unsafe { handle.open()? }.write()?.fill(1.0);
+    /// assert_eq!(a.read()?.sum(), 4.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub unsafe fn open(&self) -> Result<SharedArray<T, D>, OpenError> {
-        self.open_trusted()
-    }
-
-    fn open_trusted(&self) -> Result<SharedArray<T, D>, OpenError> {
-        let array = attach::<T, D>(self.buffer.open()?)?;
+        // SAFETY: the caller's promise; what this crate does with a segment is what its kind demands.
+        let buffer = unsafe { SharedBuffer::options().open_handle_typed(&self.buffer) }?;
+        let array = SharedArray::attach(buffer)?;
         if array.segment().instance() != self.instance || array.shape() != self.shape {
-            let segment = array.path().map_or_else(
-                || "the anonymous array".to_owned(),
-                |path| path.display().to_string(),
-            );
-            return Err(OpenError::Replaced { segment });
+            return Err(OpenError::Replaced { segment: label(array.segment().buffer()) });
         }
         Ok(array)
     }
@@ -105,40 +116,13 @@ impl<T: Element, D: Dimension> Serialize for SharedArray<T, D> {
 impl<'de, T: Element, D: Dimension> Deserialize<'de> for SharedArray<T, D> {
     fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
         let handle = ArrayHandle::<T, D>::deserialize(deserializer)?;
-        if !passing::is_adopting() {
+        if !handle.buffer.is_adopted() {
             return Err(A::Error::custom(passing::explain(
                 "a shared array is opened by deserialising only where a worker starts; elsewhere \
                  deserialise an ArrayHandle and call its unsafe open()",
             )));
         }
-        handle.open_trusted().map_err(|e| A::Error::custom(passing::explain(e)))
+        // SAFETY: it came through `passing::adopt`, whose caller vouches for it.
+        unsafe { handle.open() }.map_err(|e| A::Error::custom(passing::explain(e)))
     }
-}
-
-/// Checks the header of an array's segment, once; nothing of it is read again.
-pub(crate) fn check_header<T: Element, D: Dimension>(
-    segment: &Segment,
-    label: &str,
-) -> Result<(D, Order), OpenError> {
-    let label = || label.to_owned();
-    let bad = |source| OpenError::Header { segment: label(), source };
-    let mut bytes = [0; HEADER_LEN];
-    let read = segment.buffer().read_at(0, &mut bytes);
-    read.map_err(|_| bad(HeaderError::Truncated))?;
-    let (header, data_offset) = NpyHeader::decode(&bytes[..]).map_err(bad)?;
-    let found = header.dtype().map_err(bad)?;
-    if found != T::DTYPE {
-        return Err(OpenError::Dtype { segment: label(), found, expected: T::DTYPE });
-    }
-    let places = segment.places();
-    if data_offset != places.data_offset || header.data_bytes().is_none_or(|n| n > places.data_len)
-    {
-        return Err(bad(HeaderError::Truncated));
-    }
-    let dim = D::from_dimension(&IxDyn(&header.shape)).ok_or_else(|| OpenError::Dimensions {
-        segment: label(),
-        found: header.shape.clone(),
-        expected: D::NDIM.unwrap_or_default(),
-    })?;
-    Ok((dim, header.order))
 }

@@ -10,7 +10,7 @@
 //!
 //! - [`SharedArray`], aliases [`SharedArray1`] to [`SharedArray6`] and [`SharedArrayD`];
 //!   [`ArrayOptions`] for names; [`ArrayHandle`] to send one to another process.
-//! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`]: getting at the elements.
+//! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`], [`PoisonedPart`]: getting at the elements.
 //! - [`Element`]: what an array can hold.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
@@ -35,6 +35,7 @@ mod claim;
 mod element;
 mod error;
 mod format;
+mod geometry;
 mod handle;
 mod instance;
 mod mutex;
@@ -49,12 +50,15 @@ pub use array::{
     SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
     SharedArray6, SharedArrayD,
 };
-pub use claim::{ClaimError, PoisonedClaim, ReadGuard, WriteGuard};
+pub use claim::{ClaimError, PoisonedClaim, PoisonedPart, ReadGuard, WriteGuard};
 pub use element::Element;
 pub use error::{CreateError, LoadError, OpenError, SaveError};
 pub use format::{FORMAT_VERSION, FormatError};
 pub use handle::ArrayHandle;
 pub use mutex::SharedMutex;
+pub use ndarray;
+pub use ndshm_buffer::{PersistError, RemoveError};
+pub use ndshm_sync::{LockError, Member, MutexGuard, Poisoned};
 pub use options::ArrayOptions;
 pub use rank::set_rank;
 

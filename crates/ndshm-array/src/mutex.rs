@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use bytemuck::Pod;
 use ndshm_buffer::{BufferHandle, SharedBuffer, passing};
-use ndshm_sync::{LockError, Members, Mutex, MutexGuard};
+use ndshm_sync::{LockError, Members, Mutex, MutexCell, MutexGuard};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::CreateError;
 use crate::format::Kind;
-use crate::options::create;
-use crate::segment::{AttachError, Segment};
+use crate::segment::{Segment, label};
 
 /// A value that several processes share under a mutex, with memory of its own: it travels to
 /// workers like an array.
@@ -39,15 +38,26 @@ pub struct SharedMutex<T: 'static> {
 }
 
 impl<T: Pod + Send> SharedMutex<T> {
-    /// Shares `value`, in anonymous memory.
+    /// Shares `value`, in anonymous memory: some 20 KiB and the value.
     ///
     /// # Errors
     ///
     /// [`CreateError`]: there is no room.
+    ///
+    /// ```
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let counts = SharedMutex::new([0_u64; 4])?;
+    /// let same = counts.clone(); // another handle; a worker gets its own as an argument
+    /// same.lock()?[2] += 1;
+    /// assert_eq!(*counts.lock()?, [0, 0, 1, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(value: T) -> Result<Self, CreateError> {
         let buffer = SharedBuffer::options();
+        let size = size_of::<MutexCell<T>>();
         let segment =
-            create::<CreateError>(None, &buffer, Kind::Mutex, size_of::<T>(), |_, _| Ok(()))?;
+            Segment::create::<CreateError>(None, &buffer, Kind::Mutex, size, |_, _| Ok(()))?;
         Self::in_segment(segment, value).map_err(|e| CreateError::System(std::io::Error::other(e)))
     }
 
@@ -65,37 +75,73 @@ impl<T: Pod + Send> SharedMutex<T> {
     }
 
     fn open(handle: &BufferHandle) -> Result<Self, String> {
-        let buffer = handle.open().map_err(|e| e.to_string())?;
-        let segment = Segment::attach(buffer, Kind::Mutex).map_err(|e| match e {
-            AttachError::Format(e) => e.to_string(),
-            AttachError::Join(e) => e.to_string(),
-        })?;
+        // SAFETY: what this crate does with a segment is what its kind demands; that others do, the
+        // caller of `passing::adopt` vouches for, and only from there are handles opened here.
+        let buffer = unsafe { SharedBuffer::options().open_handle_typed(handle) };
+        let buffer = buffer.map_err(|e| e.to_string())?;
+        let label = label(&buffer);
+        let segment = Segment::attach(buffer, Kind::Mutex).map_err(|e| e.of(label).to_string())?;
         Self::in_segment(segment, T::zeroed())
     }
 
-    /// Takes the lock, and waits for it as long as its holder lives.
+    /// Takes the lock, and waits for it as long as its holder lives: for ever where that is the
+    /// calling thread.
     ///
     /// # Errors
     ///
     /// As [`Mutex::lock`].
+    ///
+    /// ```
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let best = SharedMutex::new([f64::INFINITY, 0.0])?;
+    /// let mut guard = best.lock()?;
+    /// if guard[0] > 0.25 {
+    ///     *guard = [0.25, 17.0]; // both together
+    /// }
+    /// assert_eq!(*guard, [0.25, 17.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lock(&self) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
         self.mutex.lock()
     }
 
-    /// Takes the lock if nobody living holds it.
+    /// Takes the lock if nobody living holds it. Does not wait.
     ///
     /// # Errors
     ///
     /// As [`Mutex::try_lock`].
+    ///
+    /// ```
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let total = SharedMutex::new(0_u64)?;
+    /// let guard = total.try_lock()?;
+    /// assert!(total.try_lock().is_err()); // held
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
         self.mutex.try_lock()
     }
 
-    /// Takes the lock, or gives up after `timeout`.
+    /// Takes the lock, or gives up after `timeout` on the monotonic clock.
     ///
     /// # Errors
     ///
     /// As [`Mutex::lock_timeout`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let total = SharedMutex::new(0_u64)?;
+    /// let guard = total.lock()?;
+    /// let error = total.lock_timeout(Duration::from_millis(5)).unwrap_err();
+    /// assert!(error.to_string().starts_with("timed out"));
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lock_timeout(
         &self,
         timeout: Duration,
@@ -121,7 +167,7 @@ impl<T> Serialize for SharedMutex<T> {
 impl<'de, T: Pod + Send> Deserialize<'de> for SharedMutex<T> {
     fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
         let handle = BufferHandle::deserialize(deserializer)?;
-        if !passing::is_adopting() {
+        if !handle.is_adopted() {
             return Err(A::Error::custom(passing::explain(
                 "a SharedMutex is opened by deserialising only where a worker starts",
             )));

@@ -2,18 +2,17 @@
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use ndarray::{Array, ArrayRef, Dimension, ShapeBuilder};
-use ndshm_buffer::{BufferOptions, SharedBuffer};
+use ndarray::{ArrayRef, Dimension, IntoDimension, ShapeBuilder};
+use ndshm_buffer::{BufferOptions, RemoveError, SharedBuffer};
 
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::{CreateError, LoadError, OpenError};
-use crate::format::{FOOTER_LEN, Footer, Kind, Places};
-use crate::handle::check_header;
+use crate::format::Kind;
+use crate::geometry::{bytes_of, split};
 use crate::npy::{NpyFile, NpyHeader, Order};
-use crate::segment::{AttachError, Segment};
+use crate::segment::{Segment, label};
 
 /// How to make or open a [`SharedArray`]: from [`SharedArray::options`].
 ///
@@ -35,49 +34,108 @@ use crate::segment::{AttachError, Segment};
 pub struct ArrayOptions<T, D> {
     name: Option<String>,
     buffer: BufferOptions,
-    array: PhantomData<fn() -> (T, D)>,
+    shape: Option<D>,
+    array: PhantomData<fn() -> T>,
 }
 
 impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     pub(crate) fn new() -> Self {
-        Self { name: None, buffer: SharedBuffer::options(), array: PhantomData }
+        Self { name: None, buffer: SharedBuffer::options(), shape: None, array: PhantomData }
     }
 
-    /// Makes what is made under a name: `[A-Za-z0-9._-]`, at most 200 of them. The file is
-    /// `ndshm.NAME` in the directory.
+    /// Gives a name to what is made: 1 to 200 of `[A-Za-z0-9._-]`. The file is `ndshm.NAME` in the
+    /// directory. The name goes with the array that was made, unless it is
+    /// [persisted](Self::persist).
+    ///
+    /// ```
+    /// use ndshm_array::{CreateError, SharedArray1};
+    ///
+    /// # let name = format!("doc.options.name.{}", std::process::id());
+    /// let options = SharedArray1::<f64>::options().name(&name);
+    /// let a = options.zeros(4)?;
+    /// assert!(options.zeros(4).is_err()); // the name is taken
+    /// drop(a);
+    /// options.zeros(4)?;
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The directory of names, on a memory file system: else `NDSHM_DIR`, or /dev/shm.
+    /// The directory of names, for making and opening; it should lie on a memory file system. Without
+    /// this it is `NDSHM_DIR`, or /dev/shm where that is not set.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let a = SharedArray1::<f64>::options().dir(dir).name("heat").zeros(4)?;
+    /// assert_eq!(a.path().unwrap(), dir.join("ndshm.heat"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.buffer = self.buffer.dir(dir);
         self
     }
 
-    /// Keeps the name when the array that was made is dropped.
+    /// Keeps the name when the array that was made is dropped. An anonymous one has none to keep.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let options = SharedArray1::<f64>::options().dir(dir.path());
+    /// drop(options.clone().name("heat").persist(true).zeros(4)?);
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let a = unsafe { options.open("heat")? }; // it was still there
+    /// a.unlink()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn persist(mut self, persist: bool) -> Self {
         self.buffer = self.buffer.persist(persist);
         self
     }
 
-    /// Opens read-only, by the page tables. A claim is written into the segment, so what is left
-    /// is the raw tier.
+    /// Opens read-only, by the page tables; to make an array so is an error. A claim is written into
+    /// the segment, so what is left is the raw tier.
+    ///
+    /// ```
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// # let name = format!("doc.options.read_only.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).from_elem(4, 0.5)?;
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let reader = unsafe { SharedArray1::<f64>::options().read_only(true).open(&name)? };
+    /// assert!(matches!(reader.read(), Err(ClaimError::ReadOnly)));
+    /// // SAFETY: nobody writes now.
+    /// assert_eq!(unsafe { reader.view() }.sum(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.buffer = self.buffer.read_only(read_only);
         self
     }
 
-    /// An array of zeros.
+    /// An array of zeros. `shape` and what it costs are as for [`SharedArray::zeros`].
     ///
     /// # Errors
     ///
-    /// [`CreateError`].
+    /// [`CreateError`]: the size overflows, there is no room, the name is taken or not valid.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let name = format!("doc.options.zeros.{}", std::process::id());
+    /// let a = SharedArray2::<f64>::options().name(&name).zeros((2, 3))?;
+    /// assert_eq!(a.dim(), (2, 3));
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     pub fn zeros(
         &self,
         shape: impl ShapeBuilder<Dim = D>,
@@ -86,11 +144,20 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         self.make(dim, order, |_| Ok::<(), CreateError>(()))
     }
 
-    /// An array filled with `element`.
+    /// An array filled with `element`; nobody sees it before it is.
     ///
     /// # Errors
     ///
-    /// [`CreateError`].
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.options.from_elem.{}", std::process::id());
+    /// let a = SharedArray1::options().name(&name).from_elem(5, 7_u16)?;
+    /// assert_eq!(a.read()?.sum(), 35);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
     pub fn from_elem(
         &self,
@@ -104,11 +171,21 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         })
     }
 
-    /// A copy of an ordinary array, in the same order; in C order where it has neither.
+    /// A copy of an ordinary array, in the same order; in C order where it has neither. Nobody sees
+    /// it before it is complete.
     ///
     /// # Errors
     ///
-    /// [`CreateError`].
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray;
+    ///
+    /// # let name = format!("doc.options.from_array.{}", std::process::id());
+    /// let a = SharedArray::options().name(&name).from_array(&ndarray::arr1(&[1, 2, 3]))?;
+    /// assert_eq!(a.read()?.sum(), 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
     pub fn from_array(&self, array: &ArrayRef<T, D>) -> Result<SharedArray<T, D>, CreateError> {
         let fortran = !array.is_standard_layout() && array.t().is_standard_layout();
@@ -126,6 +203,18 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     /// # Errors
     ///
     /// [`LoadError`]: the file cannot be read or holds something else, or the array cannot be made.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<f64>::from_elem((2, 3), 0.5)?.save(&path)?;
+    /// # let name = format!("doc.options.load.{}", std::process::id());
+    /// let a = SharedArray2::<f64>::options().name(&name).load(&path)?;
+    /// assert_eq!((a.dim(), a.read()?.sum()), ((2, 3), 3.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(&self, path: impl AsRef<Path>) -> Result<SharedArray<T, D>, LoadError> {
         let mut file = NpyFile::open(path)?;
         let found = file.dtype();
@@ -151,17 +240,80 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         self.make(dim, order, |data| Ok(read(file, data)?))
     }
 
-    /// Opens the array of that name.
+    /// Has [`open`](Self::open) refuse an array of another shape.
+    ///
+    /// ```
+    /// use ndshm_array::{OpenError, SharedArray2};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let options = SharedArray2::<f64>::options().dir(dir.path());
+    /// let a = options.clone().name("heat").zeros((4, 3))?;
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let other = unsafe { options.expect_shape((3, 4)).open("heat") };
+    /// assert!(matches!(other, Err(OpenError::Shape { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn expect_shape(mut self, shape: impl IntoDimension<Dim = D>) -> Self {
+        self.shape = Some(shape.into_dimension());
+        self
+    }
+
+    /// Removes that name, whoever made the array and whether it was persisted or not: what a killed
+    /// creator left, for one. Who has the array keeps it.
     ///
     /// # Errors
     ///
-    /// [`OpenError`].
+    /// There is no such name, or what it leads to is refused.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let options = SharedArray2::<f64>::options().dir(dir.path());
+    /// let a = options.clone().name("heat").zeros((4, 3))?;
+    /// options.remove("heat")?;
+    /// assert!(!a.path().unwrap().exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn remove(&self, name: &str) -> Result<(), RemoveError> {
+        self.buffer.remove(name)
+    }
+
+    /// Opens the array of that name, in the [directory](Self::dir) and the [mode](Self::read_only) that
+    /// these options say; the rest of them plays no part.
+    ///
+    /// # Errors
+    ///
+    /// As [`SharedArray::open`].
     ///
     /// # Safety
     ///
     /// As [`SharedArray::open`].
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// let options = SharedArray1::<f64>::options().dir(dir.path());
+    /// let a = options.clone().name("heat").from_elem(4, 0.5)?;
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let same = unsafe { options.open("heat")? };
+    /// assert_eq!(same.read()?.sum(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub unsafe fn open(&self, name: &str) -> Result<SharedArray<T, D>, OpenError> {
-        attach(self.buffer.open(name)?)
+        // SAFETY: the caller's promise; what this crate does with a segment is what its kind demands.
+        let buffer = unsafe { self.buffer.open_typed(name) }?;
+        let array = SharedArray::attach(buffer)?;
+        match &self.shape {
+            Some(expected) if array.shape() != expected.slice() => Err(OpenError::Shape {
+                segment: label(array.segment().buffer()),
+                found: array.shape().to_vec(),
+                expected: expected.slice().to_vec(),
+            }),
+            _ => Ok(array),
+        }
     }
 
     /// Makes the segment, has `init` fill the data before anybody else can see it, attaches.
@@ -175,10 +327,11 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         let header =
             NpyHeader { descr: T::DTYPE.descr().to_owned(), order, shape: dim.slice().to_vec() };
         let header = header.encode().map_err(CreateError::from)?;
-        let segment = create(self.name.as_deref(), &self.buffer, Kind::Array, size, |file, at| {
-            file[..header.len()].copy_from_slice(&header);
-            init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
-        })?;
+        let segment =
+            Segment::create(self.name.as_deref(), &self.buffer, Kind::Array, size, |file, at| {
+                file[..header.len()].copy_from_slice(&header);
+                init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
+            })?;
         Ok(SharedArray::from_parts(segment, dim, order))
     }
 }
@@ -189,83 +342,22 @@ impl<D: Dimension> ArrayOptions<f64, D> {
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// As [`load`](Self::load), except that complex numbers are the only type refused.
+    ///
+    /// ```
+    /// use ndshm_array::{SharedArray1, SharedArray2};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// # let name = format!("doc.options.load_as_f64.{}", std::process::id());
+    /// let options = SharedArray2::<f64>::options().name(&name);
+    /// let a = options.load_as_f64(&path)?; // a file of int32
+    /// assert_eq!(a.read()?.sum(), 42.0);
+    /// assert!(SharedArray1::<f64>::load_as_f64(&path).is_err()); // of two dimensions
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load_as_f64(&self, path: impl AsRef<Path>) -> Result<SharedArray<f64, D>, LoadError> {
         self.load_with(&mut NpyFile::open(path)?, NpyFile::read_as_f64)
     }
-}
-
-/// Makes a segment whole, and attaches to it.
-pub(crate) fn create<E: From<CreateError>>(
-    name: Option<&str>,
-    options: &BufferOptions,
-    kind: Kind,
-    payload: usize,
-    init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
-) -> Result<Arc<Segment>, E> {
-    let places = kind.places(payload).ok_or(CreateError::TooLarge { bytes: payload })?;
-    let mut instance = [0; 16];
-    crate::instance::fill(&mut instance).map_err(CreateError::from)?;
-    let footer = Footer::new(kind, &places, instance);
-    let write = |file: &mut [u8]| {
-        let end = file.len() - FOOTER_LEN;
-        file[end..].copy_from_slice(bytemuck::bytes_of(&footer));
-        init(file, &places).map_err(Init)
-    };
-    let buffer = match name {
-        Some(name) => options.try_create_with(name, places.file_len, write),
-        None => options.try_anonymous_with(places.file_len, write),
-    };
-    let buffer = buffer.map_err(|Init(e)| e)?;
-    let segment = Segment::attach(buffer, kind).map_err(|e| match e {
-        AttachError::Format(e) => CreateError::Format(e),
-        AttachError::Join(e) => CreateError::Join(e),
-    });
-    Ok(segment?)
-}
-
-/// What ends the making of a segment: the caller's own error, or that of the buffer made into it.
-struct Init<E>(E);
-
-impl<E: From<CreateError>> From<ndshm_buffer::CreateError> for Init<E> {
-    fn from(e: ndshm_buffer::CreateError) -> Self {
-        Self(CreateError::from(e).into())
-    }
-}
-
-/// Checks what the segment in `buffer` holds, and attaches.
-pub(crate) fn attach<T: Element, D: Dimension>(
-    buffer: SharedBuffer,
-) -> Result<SharedArray<T, D>, OpenError> {
-    let label = match buffer.path() {
-        Some(path) => path.display().to_string(),
-        None => "the anonymous array".to_owned(),
-    };
-    let segment = Segment::attach(buffer, Kind::Array).map_err(|e| match e {
-        AttachError::Format(source) => OpenError::Format { segment: label.clone(), source },
-        AttachError::Join(source) => OpenError::Join { segment: label.clone(), source },
-    })?;
-    let (dim, order) = check_header::<T, D>(&segment, &label)?;
-    Ok(SharedArray::from_parts(segment, dim, order))
-}
-
-/// Bytes of an array of that shape.
-fn bytes_of<T>(shape: &[usize]) -> Result<usize, CreateError> {
-    let overflow = || CreateError::Shape { shape: shape.to_vec() };
-    // As ndarray demands: not even the axes that are not empty may overflow together.
-    let solid = shape.iter().filter(|&&n| n != 0);
-    let solid = solid.copied().try_fold(size_of::<T>(), usize::checked_mul);
-    let solid = solid.filter(|&n| isize::try_from(n).is_ok()).ok_or_else(overflow)?;
-    Ok(if shape.contains(&0) { 0 } else { solid })
-}
-
-/// The dimension and the order that an ndarray shape stands for.
-fn split<T, D: Dimension>(shape: impl ShapeBuilder<Dim = D>) -> Result<(D, Order), CreateError> {
-    let shape = shape.into_shape_with_order();
-    let dim = shape.raw_dim().clone();
-    bytes_of::<T>(dim.slice())?;
-    // An array of nothings is the one public way to ask a `Shape` for its order.
-    let probe = Array::from_shape_vec(shape, bytemuck::zeroed_vec::<()>(dim.size()));
-    let c = probe.is_ok_and(|array| array.is_standard_layout());
-    Ok((dim, if c { Order::C } else { Order::F }))
 }

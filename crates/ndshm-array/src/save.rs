@@ -10,7 +10,8 @@ use crate::error::{LoadError, SaveError};
 use crate::npy::{NpyHeader, write_npy};
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
-    /// Writes the array to an `.npy` file, whole or not at all, under a read claim.
+    /// Writes the array to an `.npy` file, whole or not at all, under a read claim: waits for writers,
+    /// as [`read`](Self::read), and for the disk.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -43,7 +44,20 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     ///
     /// # Errors
     ///
-    /// [`LoadError`].
+    /// [`LoadError`]: the file cannot be read or holds something else, or there is no room.
+    ///
+    /// ```
+    /// use ndshm_array::{LoadError, SharedArray2};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<f64>::from_elem((2, 3), 0.5)?.save(&path)?;
+    /// let a = SharedArray2::<f64>::load(&path)?;
+    /// assert_eq!(a.dim(), (2, 3));
+    /// let wrong = SharedArray2::<i32>::load(&path);
+    /// assert!(matches!(wrong, Err(LoadError::Dtype { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         Self::options().load(path)
     }
@@ -55,7 +69,19 @@ impl<D: Dimension> SharedArray<f64, D> {
     ///
     /// # Errors
     ///
-    /// [`LoadError`].
+    /// [`LoadError`]: the file cannot be read, holds complex numbers or another number of
+    /// dimensions, or there is no room.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<u8>::from_elem((2, 3), 7)?.save(&path)?;
+    /// let a = SharedArray2::<f64>::load_as_f64(&path)?; // a file of uint8
+    /// assert_eq!(a.read()?[[1, 2]], 7.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn load_as_f64(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         Self::options().load_as_f64(path)
     }

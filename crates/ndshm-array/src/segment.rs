@@ -5,11 +5,12 @@ use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::{Arc, LazyLock, Weak};
 
-use ndshm_buffer::{SegmentId, SharedBuffer};
+use ndshm_buffer::{BufferOptions, SegmentId, SharedBuffer};
 use ndshm_sync::{JoinError, Members, Region};
 use parking_lot::Mutex;
 
 use crate::claim::ClaimTable;
+use crate::error::{CreateError, OpenError};
 use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places};
 
 /// A segment that this process has mapped and joined: once, however many arrays refer to it.
@@ -29,11 +30,47 @@ pub(crate) struct Segment {
     instance: [u8; 16],
 }
 
+/// What ends the making of a segment: the caller's own error, or that of the buffer made into it.
+struct Init<E>(E);
+
+impl<E: From<CreateError>> From<ndshm_buffer::CreateError> for Init<E> {
+    fn from(e: ndshm_buffer::CreateError) -> Self {
+        Self(CreateError::from(e).into())
+    }
+}
+
 /// Why a file could not be taken as a segment.
 #[derive(Debug)]
 pub(crate) enum AttachError {
     Format(FormatError),
     Join(JoinError),
+}
+
+impl AttachError {
+    /// The same about the segment of that label.
+    pub(crate) fn of(self, segment: String) -> OpenError {
+        match self {
+            Self::Format(source) => OpenError::Format { segment, source },
+            Self::Join(source) => OpenError::Join { segment, source },
+        }
+    }
+}
+
+impl From<AttachError> for CreateError {
+    fn from(e: AttachError) -> Self {
+        match e {
+            AttachError::Format(e) => Self::Format(e),
+            AttachError::Join(e) => Self::Join(e),
+        }
+    }
+}
+
+/// The segment in `buffer` as errors name it.
+pub(crate) fn label(buffer: &SharedBuffer) -> String {
+    match buffer.path() {
+        Some(path) => path.display().to_string(),
+        None => "the anonymous segment".to_owned(),
+    }
 }
 
 /// The segments of this process. One membership a segment: a claim is a matter between members,
@@ -44,6 +81,32 @@ static SEGMENTS: LazyLock<Mutex<Segments>> = LazyLock::new(Mutex::default);
 type Segments = HashMap<(SegmentId, bool), Weak<Segment>>;
 
 impl Segment {
+    /// Makes a segment whole, in a buffer that `init` fills before anybody else can see it, and
+    /// attaches to it.
+    pub(crate) fn create<E: From<CreateError>>(
+        name: Option<&str>,
+        options: &BufferOptions,
+        kind: Kind,
+        payload: usize,
+        init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
+    ) -> Result<Arc<Self>, E> {
+        let places = kind.places(payload).ok_or(CreateError::TooLarge { bytes: payload })?;
+        let mut instance = [0; 16];
+        crate::instance::fill(&mut instance).map_err(CreateError::from)?;
+        let footer = Footer::new(kind, &places, instance);
+        let write = |file: &mut [u8]| {
+            let end = file.len() - FOOTER_LEN;
+            file[end..].copy_from_slice(bytemuck::bytes_of(&footer));
+            init(file, &places).map_err(Init)
+        };
+        let buffer = match name {
+            Some(name) => options.try_create_with(name, places.file_len, write),
+            None => options.try_anonymous_with(places.file_len, write),
+        };
+        let buffer = buffer.map_err(|Init(e)| e)?;
+        Ok(Self::attach(buffer, kind).map_err(CreateError::from)?)
+    }
+
     /// What this process has of the segment in `buffer`, joined with `rank` if it is not yet.
     ///
     /// That its other users follow the protocol is for the caller to know (`ArrayHandle::open`).

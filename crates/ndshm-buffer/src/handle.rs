@@ -82,7 +82,19 @@ impl BufferHandle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self) -> Result<SharedBuffer, OpenError> {
-        self.open_as(&BufferOptions::new())
+        BufferOptions::new().open_handle(self)
+    }
+
+    /// True where the handle came through [`passing::adopt`](crate::passing::adopt), so that a launcher vouches for it.
+    ///
+    /// ```
+    /// # let buffer = ndshm_buffer::SharedBuffer::anonymous(64)?;
+    /// assert!(!buffer.handle().is_adopted());
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    #[cfg(feature = "serde")]
+    pub fn is_adopted(&self) -> bool {
+        matches!(self.source, Source::Adopted(_))
     }
 
     pub(crate) fn open_as(&self, options: &BufferOptions) -> Result<SharedBuffer, OpenError> {

@@ -78,6 +78,7 @@ pub mod passing;
 mod registry;
 mod room;
 mod sys;
+mod typed;
 #[cfg(feature = "serde")]
 mod wire;
 
@@ -89,6 +90,7 @@ pub use handle::BufferHandle;
 pub use id::SegmentId;
 pub use name::NameError;
 pub use options::BufferOptions;
+pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.
 #[cfg(doctest)]

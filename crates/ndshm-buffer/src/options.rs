@@ -7,6 +7,7 @@ use crate::handle::BufferHandle;
 use crate::lifecycle;
 use crate::name::{self, NameError, Place};
 use crate::open;
+use crate::typed::is_typed;
 
 /// How to create, open or remove a segment. Made by [`SharedBuffer::options`].
 ///
@@ -227,7 +228,7 @@ impl BufferOptions {
     /// # Errors
     ///
     /// [`OpenError`]: there is no such segment, or what there is is refused: a link, another type of file, another
-    /// user's.
+    /// user's, a segment that holds more than bytes ([`TYPED_MAGIC`](crate::TYPED_MAGIC)).
     ///
     /// ```
     /// # let name = format!("doc-open-{}", std::process::id());
@@ -239,6 +240,29 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self, name: &str) -> Result<SharedBuffer, OpenError> {
+        untyped(open::named(self, self.place(name)?, None)?)
+    }
+
+    /// As [`open`](Self::open), for a segment that may hold more than bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    ///
+    /// # Safety
+    ///
+    /// The bytes are read and written only as the layer demands that the segment belongs to.
+    ///
+    /// ```
+    /// # let name = format!("doc-open-typed-{}", std::process::id());
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let created = SharedBuffer::options().create(&name, 64)?;
+    /// // SAFETY: it belongs to no layer, and these are plain bytes.
+    /// let opened = unsafe { SharedBuffer::options().open_typed(&name)? };
+    /// assert_eq!(created.id(), opened.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn open_typed(&self, name: &str) -> Result<SharedBuffer, OpenError> {
         open::named(self, self.place(name)?, None)
     }
 
@@ -260,6 +284,31 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_handle(&self, handle: &BufferHandle) -> Result<SharedBuffer, OpenError> {
+        untyped(handle.open_as(self)?)
+    }
+
+    /// As [`open_handle`](Self::open_handle), for a segment that may hold more than bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], as [`BufferHandle::open`].
+    ///
+    /// # Safety
+    ///
+    /// As for [`open_typed`](Self::open_typed).
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// // SAFETY: it belongs to no layer, and these are plain bytes.
+    /// let same = unsafe { SharedBuffer::options().open_handle_typed(&buffer.handle())? };
+    /// assert_eq!(same.id(), buffer.id());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn open_handle_typed(
+        &self,
+        handle: &BufferHandle,
+    ) -> Result<SharedBuffer, OpenError> {
         handle.open_as(self)
     }
 
@@ -289,6 +338,14 @@ impl BufferOptions {
             None => Place::new(&name::default_directory(), name),
         }
     }
+}
+
+/// Refuses a segment that holds more than bytes.
+pub(crate) fn untyped(buffer: SharedBuffer) -> Result<SharedBuffer, OpenError> {
+    if is_typed(&buffer) {
+        return Err(OpenError::Typed { segment: buffer.describe() });
+    }
+    Ok(buffer)
 }
 
 fn infallible(init: impl FnOnce(&mut [u8])) -> impl FnOnce(&mut [u8]) -> Result<(), CreateError> {

@@ -19,7 +19,9 @@
 //! // A launcher would let the child inherit these under agreed numbers.
 //! let fds = segments.iter().map(|segment| segment.as_fd().try_clone_to_owned());
 //! let fds = fds.collect::<Result<Vec<_>, _>>()?;
-//! let (same, seven): (SharedBuffer, i32) = passing::adopt(fds, || postcard::from_bytes(&bytes?))?;
+//! let read = || postcard::from_bytes(&bytes?);
+//! // SAFETY: these bytes and descriptors are what `collect` gave.
+//! let (same, seven): (SharedBuffer, i32) = unsafe { passing::adopt(fds, read)? };
 //! assert_eq!((same.id(), seven), (buffer.id(), 7));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -89,12 +91,18 @@ pub fn is_collecting() -> bool {
 ///
 /// Where `f` does; the descriptors are closed.
 ///
+/// # Safety
+///
+/// What `f` deserialises was written within [`collect`] by the launcher of this process, and `fds` are the segments of
+/// that list: layers above open theirs on the strength of this, where they would ask for a promise otherwise.
+///
 /// ```
 /// use ndshm_buffer::passing;
 ///
-/// assert_eq!(passing::adopt(Vec::new(), || 3), 3);
+/// // SAFETY: nothing is deserialised.
+/// assert_eq!(unsafe { passing::adopt(Vec::new(), || 3) }, 3);
 /// ```
-pub fn adopt<R>(fds: Vec<OwnedFd>, f: impl FnOnce() -> R) -> R {
+pub unsafe fn adopt<R>(fds: Vec<OwnedFd>, f: impl FnOnce() -> R) -> R {
     for fd in &fds {
         // Refused only for what is no descriptor, which mapping it will report.
         let _ = sys::close_on_exec(fd.as_fd());
@@ -111,7 +119,8 @@ pub fn adopt<R>(fds: Vec<OwnedFd>, f: impl FnOnce() -> R) -> R {
 /// use ndshm_buffer::passing;
 ///
 /// assert!(!passing::is_adopting());
-/// assert!(passing::adopt(Vec::new(), passing::is_adopting));
+/// // SAFETY: nothing is deserialised.
+/// assert!(unsafe { passing::adopt(Vec::new(), passing::is_adopting) });
 /// ```
 pub fn is_adopting() -> bool {
     ADOPTABLE.with_borrow(Option::is_some)

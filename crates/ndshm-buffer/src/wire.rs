@@ -11,7 +11,6 @@ use crate::id::SegmentId;
 use crate::mapping::{Access, Key};
 use crate::name::{NameError, Place};
 use crate::open::Expected;
-use crate::options::BufferOptions;
 use crate::passing;
 use crate::registry;
 
@@ -126,7 +125,7 @@ impl<'de> Deserialize<'de> for SharedBuffer {
             ));
         }
         let handle = wire.into_handle()?;
-        handle.open_as(&BufferOptions::new()).map_err(explained)
+        handle.open().map_err(explained)
     }
 }
 

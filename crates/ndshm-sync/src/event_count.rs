@@ -50,12 +50,27 @@ pub struct EventCount {
 
 impl EventCount {
     /// A counter at zero. The same as eight zero bytes.
+    ///
+    /// ```
+    /// use ndshm_sync::EventCount;
+    ///
+    /// assert_eq!(EventCount::new().read(), 0);
+    /// assert_eq!(size_of::<EventCount>(), 8);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { count: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
     }
 
     /// The counter, to be read before the look at what it counts the changes of.
+    /// One load.
+    ///
+    /// ```
+    /// let events = ndshm_sync::EventCount::new();
+    /// let seen = events.read();
+    /// events.notify_all();
+    /// assert_ne!(events.read(), seen);
+    /// ```
     #[inline]
     #[must_use]
     pub fn read(&self) -> u32 {
@@ -65,7 +80,16 @@ impl EventCount {
     }
 
     /// Sleeps while the counter is `seen`, for at most `most`, and never for more than 40 ms: then
-    /// look again, also after those whose change is waited for. Returns early on a signal.
+    /// look again, also after those whose change is waited for. Returns early on a signal, and at
+    /// once where the counter is not `seen` any more. One system call.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (events, start) = (ndshm_sync::EventCount::new(), Instant::now());
+    /// events.wait(events.read(), Duration::from_millis(2)); // nobody notifies
+    /// assert!(start.elapsed() < Duration::from_secs(10));
+    /// ```
     pub fn wait(&self, seen: u32, most: Duration) {
         // SeqCst, with the fence in `notify_all`: either the notifier sees this sleeper, or the
         // futex call sees the notifier's count.
@@ -74,7 +98,18 @@ impl EventCount {
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a change, and wakes all who sleep.
+    /// Counts a change, and wakes all who sleep. Never waits; a system call only where somebody
+    /// sleeps.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let events = ndshm_sync::EventCount::new();
+    /// let seen = events.read();
+    /// events.notify_all(); // between the look and the sleep
+    /// events.wait(seen, Duration::MAX); // returns at once
+    /// assert_eq!(events.read(), seen + 1);
+    /// ```
     #[inline]
     pub fn notify_all(&self) {
         // Release pairs with the Acquire in `read`.

@@ -42,11 +42,23 @@ impl<'m> Layout<'m> {
     }
 
     /// The next thing of the region is a mutex around a `T`. Whoever asks first has `initial`
-    /// written there.
+    /// written there; for a moment others wait for that.
+    ///
+    /// It takes `size_of::<MutexCell<T>>()` bytes: 64 for a `T` of up to 32.
     ///
     /// # Errors
     ///
-    /// [`LayoutError`].
+    /// [`LayoutError::Full`], [`LayoutError::Differs`], [`LayoutError::Forked`].
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let mut layout = members.layout();
+    /// let best = layout.mutex([f64::INFINITY, 0.0])?;
+    /// let hits = layout.mutex(0_u64)?; // a place of its own
+    /// *hits.lock()? += 1;
+    /// assert_eq!(*best.lock()?, [f64::INFINITY, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn mutex<T: Pod + Send>(&mut self, initial: T) -> Result<Mutex<'m, T>, LayoutError> {
         let cell: NonNull<MutexCell<T>> = self.take(1)?;
         // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant 1),
@@ -54,11 +66,19 @@ impl<'m> Layout<'m> {
         unsafe { Mutex::at(cell, initial, self.members) }
     }
 
-    /// The next thing of the region is a barrier for `parties` parties.
+    /// The next thing of the region is a barrier for `parties` parties. It takes 64 bytes, and 64
+    /// more for each party. Does not wait.
     ///
     /// # Errors
     ///
-    /// [`LayoutError`].
+    /// [`LayoutError`], any of them.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(4)?;
+    /// assert_eq!(barrier.parties(), 4);
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     pub fn barrier(&mut self, parties: usize) -> Result<Barrier<'m>, LayoutError> {
         let cells = parties
             .checked_add(1)
@@ -123,6 +143,23 @@ impl Place {
 }
 
 /// Why a region has no place for what was asked.
+///
+/// After [`Differs`](Self::Differs) the place counts as handed out all the same; after the others
+/// nothing was taken.
+///
+/// ```
+/// use ndshm_sync::LayoutError;
+///
+/// # let members = ndshm_testkit::members!(); // of 64 KiB
+/// let too_much = members.layout().barrier(10_000);
+/// assert!(matches!(too_much, Err(LayoutError::Full { .. })));
+///
+/// // Another process (here: another member) that wants something else at the same place:
+/// members.layout().mutex(0_u32)?;
+/// let other = ndshm_sync::Members::join(members.region())?;
+/// assert!(matches!(other.layout().mutex(0_u64), Err(LayoutError::Differs { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayoutError {

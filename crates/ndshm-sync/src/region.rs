@@ -44,9 +44,11 @@ unsafe impl Send for Region<'_> {}
 unsafe impl Sync for Region<'_> {}
 
 impl<'a> Region<'a> {
-    /// A region of `len` bytes at `base`, a shared mapping of the file behind `fd`.
+    /// A region of `len` bytes at `base`, a shared mapping of the file behind `fd`. Touches nothing
+    /// yet.
     ///
-    /// `base` need not be the start of the file. All regions with a member table of their own must
+    /// `base` need not be the start of the file, but has to be a multiple of 64, and `len` at least
+    /// [`Members::SIZE`](crate::Members::SIZE): joining fails otherwise. All regions with a member table of their own must
     /// be in files of their own, since liveness is a lock on the file (at offset 2^62 and beyond).
     ///
     /// # Safety
@@ -58,17 +60,38 @@ impl<'a> Region<'a> {
     /// - its bytes were zero before the first process joined, and every process, this one included,
     ///   reads and writes them only through this crate, asking [`Layout`](crate::Layout) for the
     ///   same sequence of things.
+    ///
+    /// ```
+    /// # use std::os::fd::AsFd;
+    /// # use ndshm_sync::{Members, Region};
+    /// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+    /// // SAFETY: fresh memory, mapped as long as `members` lives, and used for nothing else.
+    /// let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+    /// let members = Members::join(region)?;
+    /// assert_eq!(members.region().base(), base);
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     pub const unsafe fn new(base: NonNull<u8>, len: usize, fd: BorrowedFd<'a>) -> Self {
         Self { base, len, fd, bytes: PhantomData }
     }
 
     /// The address of the first byte.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert_eq!(members.region().base().addr().get() % 64, 0);
+    /// ```
     #[must_use]
     pub const fn base(&self) -> NonNull<u8> {
         self.base
     }
 
     /// Length in bytes.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert_eq!(members.region().len(), 1 << 16);
+    /// ```
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "a region too short for a table joins nothing")]
     pub const fn len(&self) -> usize {
@@ -76,6 +99,13 @@ impl<'a> Region<'a> {
     }
 
     /// The file behind the mapping.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let file = std::fs::File::from(members.region().fd().try_clone_to_owned()?);
+    /// assert_eq!(file.metadata()?.len(), 1 << 16);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub const fn fd(&self) -> BorrowedFd<'a> {
         self.fd

@@ -9,13 +9,16 @@
 //! - [`SharedMemory`]: a memfd, words in it that tell how far a child has come.
 //! - [`Watchdog`]: ends the process, loudly, when a test takes too long. Children die with it.
 //! - [`Rng`]: seeded, so that a run can be repeated (`NDSHM_TEST_SEED`).
-//! - [`until`], [`skip`], [`Samples`].
+//! - [`Name`], [`scratch`]: for segments with names; nothing stays in /dev/shm.
+//! - [`until`], [`skip`], [`Samples`], [`one_line`]. [`members!`] and [`panic_holding`] for examples.
 //!
 //! Under the standard harness a role is started with [`Role::in_test`], and the test itself begins
 //! with `if let Some(role) = ndshm_testkit::role() { ... return }`.
 
 mod child;
+mod examples;
 mod memory;
+mod names;
 mod poll;
 mod rng;
 mod role;
@@ -25,7 +28,9 @@ mod suite;
 mod watchdog;
 
 pub use child::Child;
-pub use memory::{SharedMemory, map, map_memfd, pages};
+pub use examples::panic_holding;
+pub use memory::{SharedMemory, map, map_memfd};
+pub use names::{Name, one_line, scratch};
 pub use poll::until;
 pub use rng::Rng;
 pub use role::{Role, arguments, die_with_parent, role};

@@ -143,12 +143,15 @@ fn join<A: DeserializeOwned>(start: Start) -> Result<Joined<A>, Anything> {
     let rank_as_member = u32::try_from(rank)?;
     // First: the arrays among the arguments join their members when they are deserialised.
     ndshm_array::set_rank(rank_as_member);
-    let (segment, args) = passing::adopt(segments, || -> Result<_, Anything> {
-        let segment: SharedBuffer = codec::decode(&group)?;
+    let decode = || -> Result<_, Anything> {
+        let segment = group::open(&codec::decode(&group)?)?;
         let args = codec::decode(&args)
             .map_err(|e| format!("its arguments cannot be deserialised: {e}"))?;
         Ok((segment, args))
-    })?;
+    };
+    // SAFETY: both were written within `collect` by the launcher, as were the segments; `entry`
+    // made sure that this is its executable.
+    let (segment, args) = unsafe { passing::adopt(segments, decode) }?;
     // All of these last as long as the process. In particular nothing leaves the group before the
     // end: whoever waits for this worker's locks finds them released, or their holder dead.
     let segment: &'static SharedBuffer = Box::leak(Box::new(segment));

@@ -144,7 +144,10 @@ pub enum StartError {
     #[error("cannot make the shared memory of the group of workers: {0}")]
     Group(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A worker process could not be started. Those before it were ended.
-    #[error("cannot start the process of worker {rank}: {source}")]
+    #[error(
+        "cannot start the process of worker {rank}: {source}; ask for fewer workers, or raise the \
+         limits of descriptors (`ulimit -n`, two a worker) and processes (`ulimit -u`)"
+    )]
     Spawn {
         /// Which.
         rank: usize,

@@ -28,14 +28,27 @@ pub(crate) fn supervise<R: DeserializeOwned>(
     team: &mut Team,
     barrier: &Barrier<'_>,
     on_event: &mut dyn FnMut(Event),
-) -> io::Result<Outcome<R>> {
+) -> Outcome<R> {
     let results = team.processes.iter().map(|_| None).collect();
     let mut outcome = Outcome { failures: Vec::new(), results };
     let mut piece = vec![0; PIECE];
     while team.processes.iter().any(|process| !process.reaped) {
-        for (i, what) in wait(team)? {
+        let happened = match wait(team) {
+            Ok(happened) => happened,
+            Err(e) => {
+                // Nothing can be learnt of them any more; the team, when dropped, ends and reaps them.
+                for Process { rank, pid, .. } in team.processes.iter().filter(|p| !p.reaped) {
+                    let cause = Cause::Unknown(format!("cannot wait for it: {e}"));
+                    outcome.failures.push(Failure { rank: *rank, pid: *pid, cause });
+                }
+                break;
+            }
+        };
+        for (i, what) in happened {
             let process = &mut team.processes[i];
-            process.receive(&mut piece, on_event)?;
+            if process.receive(&mut piece, on_event).is_err() {
+                process.socket = None; // Its end is seen all the same.
+            }
             if matches!(what, Ready::Ended) {
                 outcome.end(process, barrier, on_event);
             }
@@ -43,7 +56,7 @@ pub(crate) fn supervise<R: DeserializeOwned>(
     }
     // In rank order, whatever the order in which they came.
     outcome.failures.sort_by_key(|failure| failure.rank);
-    Ok(outcome)
+    outcome
 }
 
 enum Ready {

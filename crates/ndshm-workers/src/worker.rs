@@ -1,8 +1,8 @@
 //! What a worker knows of itself and its group.
 
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use ndshm_sync::{BarrierError, Party};
 
@@ -62,8 +62,8 @@ impl Worker {
         band::band(n, self.rank, self.size)
     }
 
-    /// Waits until every worker has called this; `true` for exactly one of them. What any of them
-    /// wrote before, all see after.
+    /// Waits until every worker has called this; `true` for one of them (for none where that one
+    /// was killed in that moment). What any of them wrote before, all see after.
     ///
     /// A worker arrives once in a phase: when several of its threads call this, they do so one
     /// after the other.
@@ -76,14 +76,26 @@ impl Worker {
         self.party().wait().map(|result| result.is_leader())
     }
 
-    /// As [`barrier`](Self::barrier), for at most `timeout`. A time-out breaks the barrier for the
-    /// others too.
+    /// As [`barrier`](Self::barrier), for at most `timeout`. A time-out breaks the barrier, for the
+    /// others too and for the rest of the run.
     ///
     /// # Errors
     ///
     /// As [`barrier`](Self::barrier), and [`BarrierError::TimedOut`].
     pub fn barrier_timeout(&self, timeout: Duration) -> Result<bool, BarrierError> {
-        self.party().wait_timeout(timeout).map(|result| result.is_leader())
+        let start = Instant::now();
+        let mut party = loop {
+            // Another thread of this worker is at the barrier: wait for it within the time.
+            match self.party.try_lock() {
+                Ok(party) => break party,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => {
+                    return Err(BarrierError::TimedOut { missing: vec![self.rank] });
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        party.wait_timeout(timeout.saturating_sub(start.elapsed())).map(|r| r.is_leader())
     }
 
     /// Tells the launcher how far this worker is; see

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::{self, Display};
 
-use ndshm_buffer::{SharedBuffer, passing};
+use ndshm_buffer::passing;
 use ndshm_sync::Members;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,6 +75,9 @@ impl<'a> Workers<'a> {
     ///
     /// May be called by several threads at once, and in a worker, whose workers end with it.
     ///
+    /// A mutex among the arguments that this thread has locked is waited for by the workers, as
+    /// ever: drop the guard first. (A claim on an array among them is refused here.)
+    ///
     /// # Errors
     ///
     /// [`RunError::Start`] when nothing was run; [`RunError::Failed`] with every failure and the
@@ -140,8 +143,7 @@ impl<'a> Workers<'a> {
         let positions = image.position(trampoline).zip(image.position(function));
         let (trampoline, function) = positions.ok_or(StartError::NotInExecutable)?;
 
-        let segment =
-            SharedBuffer::anonymous(group::segment_len(size)).map_err(StartError::group)?;
+        let segment = group::create(size).map_err(StartError::group)?;
         let members = Members::join(group::region(&segment)).map_err(StartError::group)?;
         let barrier = members.layout().barrier(size).map_err(StartError::group)?;
 
@@ -173,8 +175,7 @@ impl<'a> Workers<'a> {
             team.processes.push(process.map_err(|source| StartError::Spawn { rank, source })?);
         }
         drop(luggage);
-        supervise(&mut team, &barrier, &mut |event| self.tell(event))
-            .map_err(StartError::system("wait for the workers"))
+        Ok(supervise(&mut team, &barrier, &mut |event| self.tell(event)))
     }
 
     fn tell(&self, event: Event) {

@@ -125,7 +125,7 @@ struct Unwritable;
 
 impl Serialize for Unwritable {
     fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom("held by a claim"))
+        Err(serde::ser::Error::custom(ndshm_buffer::passing::explain("held by a claim")))
     }
 }
 

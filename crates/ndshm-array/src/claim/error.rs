@@ -10,6 +10,19 @@ use super::guard::{ReadGuard, WriteGuard};
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
 /// kin did not simply return a guard.
+///
+/// ```
+/// use ndshm_array::{ClaimError, SharedArray1};
+///
+/// let a = SharedArray1::<f64>::zeros(10)?;
+/// match a.claim_mut(2..12) {
+///     Ok(mut rows) => rows.fill(1.0),
+///     Err(ClaimError::Overlap { held, by, .. }) => println!("{by} has rows {held:?}"),
+///     Err(ClaimError::OutOfBounds { nrows, .. }) => assert_eq!(nrows, 10),
+///     Err(e) => return Err(e.into()),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum ClaimError<G> {
     /// The rows were had, but a claimant of some of them died or panicked: they may be
@@ -43,13 +56,21 @@ pub enum ClaimError<G> {
         /// How many it has.
         most: usize,
     },
+    /// The lock of the table of claims was not to be had in the time there was, or (without a
+    /// time-out) within a second. It is held for some microseconds: its holder was stopped.
+    Busy {
+        /// The rows asked for.
+        rows: Range<usize>,
+        /// Who holds the lock, as far as known.
+        by: Option<Member>,
+    },
     /// The array was opened read-only: a claim is written into it.
     ReadOnly,
     /// This process was forked from the one that opened the array.
     Forked,
 }
 
-/// A guard that was had in spite of a death or a panic, who that was, and which rows it left.
+/// A guard that was had in spite of deaths or panics, who that was, and which rows each left.
 ///
 /// ```
 /// use ndshm_array::{ClaimError, SharedArray2};
@@ -62,9 +83,12 @@ pub enum ClaimError<G> {
 /// assert_eq!(a.claim_mut(5..10)?.row_range(), 5..10); // the rest of the array goes on
 /// match a.write() {
 ///     Err(ClaimError::Poisoned(poisoned)) => {
-///         assert_eq!(poisoned.row_range(), 3..5);
+///         let left: Vec<_> = poisoned.parts().iter().map(|part| part.rows.clone()).collect();
+///         assert_eq!(left, [3..5]);
 ///         let mut guard = poisoned.into_inner();
-///         guard.slice_mut(ndarray::s![3..5, ..]).fill(0.0); // mend it, and say so
+///         for rows in left {
+///             guard.slice_mut(ndarray::s![rows, ..]).fill(0.0); // mend it, and say so
+///         }
 ///         assert!(guard.clear_poison()?);
 ///     }
 ///     _ => unreachable!(),
@@ -74,55 +98,114 @@ pub enum ClaimError<G> {
 /// ```
 pub struct PoisonedClaim<G> {
     guard: G,
-    member: Member,
-    rows: Range<usize>,
-    panicked: bool,
+    parts: Vec<PoisonedPart>,
+}
+
+/// Rows that somebody left half-changed.
+///
+/// ```
+/// # use ndshm_array::{ClaimError, SharedArray1};
+/// # let a = SharedArray1::<f64>::zeros(10)?;
+/// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+/// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
+/// let part = &poisoned.parts()[0];
+/// assert_eq!((part.rows.clone(), part.panicked), (3..5, true));
+/// assert_eq!(part.member.pid, Some(std::process::id()));
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoisonedPart {
+    /// The rows that it had claimed to write, counted in the whole array.
+    pub rows: Range<usize>,
+    /// Who that was.
+    pub member: Member,
+    /// Whether it panicked; otherwise it died, or left, with the rows claimed.
+    pub panicked: bool,
 }
 
 impl<G> PoisonedClaim<G> {
-    pub(crate) const fn new(guard: G, member: Member, rows: Range<usize>, panicked: bool) -> Self {
-        Self { guard, member, rows, panicked }
+    pub(crate) const fn new(guard: G, parts: Vec<PoisonedPart>) -> Self {
+        Self { guard, parts }
     }
 
     /// The guard, to look at what is there, mend it, and clear the poison.
+    ///
+    /// ```
+    /// # use ndshm_array::{ClaimError, SharedArray1};
+    /// # let a = SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
+    /// let mut guard = poisoned.into_inner();
+    /// guard.slice_mut(ndarray::s![3..5]).fill(0.0);
+    /// assert!(guard.clear_poison()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> G {
         self.guard
     }
 
     /// The guard, borrowed.
+    ///
+    /// ```
+    /// # use ndshm_array::{ClaimError, SharedArray1};
+    /// # let a = SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
+    /// assert_eq!(poisoned.get_ref().sum(), 0.0); // a look at what is there
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub const fn get_ref(&self) -> &G {
         &self.guard
     }
 
     /// The guard, borrowed mutably.
+    ///
+    /// ```
+    /// # use ndshm_array::{ClaimError, SharedArray1};
+    /// # let a = SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// let Err(ClaimError::Poisoned(mut poisoned)) = a.write() else { unreachable!() };
+    /// poisoned.get_mut().fill(1.0);
+    /// assert_eq!(poisoned.get_ref().sum(), 10.0);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut G {
         &mut self.guard
     }
 
-    /// Who died or panicked: the first, where several did.
+    /// All that was left half-changed among the rows of the guard, and by whom; at least one.
+    ///
+    /// ```
+    /// # use ndshm_array::{ClaimError, SharedArray1};
+    /// # let a = SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(7..9));
+    /// let Err(ClaimError::Poisoned(poisoned)) = a.read() else { unreachable!() };
+    /// let rows: Vec<_> = poisoned.parts().iter().map(|part| part.rows.clone()).collect();
+    /// assert_eq!(rows, [3..5, 7..9]);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
     #[must_use]
-    pub const fn member(&self) -> Member {
-        self.member
-    }
-
-    /// The rows that it had claimed.
-    #[must_use]
-    pub fn row_range(&self) -> Range<usize> {
-        self.rows.clone()
-    }
-
-    /// Whether it panicked; otherwise it died, or left, with the rows claimed.
-    #[must_use]
-    pub const fn panicked(&self) -> bool {
-        self.panicked
+    pub fn parts(&self) -> &[PoisonedPart] {
+        &self.parts
     }
 }
 
 impl<G> ClaimError<G> {
-    /// The guard, where there is one.
+    /// The guard, where there is one: in [`Poisoned`](Self::Poisoned) only.
+    ///
+    /// ```
+    /// # let a = ndshm_array::SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// // All of it is written anew, so what was half-changed does not matter:
+    /// let mut guard = a.write().or_else(|e| e.into_guard().ok_or("not had"))?;
+    /// guard.fill(1.0);
+    /// assert!(guard.clear_poison()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_guard(self) -> Option<G> {
         match self {
@@ -133,30 +216,48 @@ impl<G> ClaimError<G> {
 
     /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. The
     /// conversion to a boxed error, as by `?`, does this.
+    ///
+    /// ```
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// fn total(a: &SharedArray1<f64>) -> Result<f64, ClaimError<()>> {
+    ///     Ok(a.read().map_err(ClaimError::without_guard)?.sum())
+    /// }
+    /// assert_eq!(total(&SharedArray1::from_elem(4, 0.5)?)?, 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn without_guard(self) -> ClaimError<()> {
         match self {
-            Self::Poisoned(PoisonedClaim { member, rows, panicked, .. }) => {
-                ClaimError::Poisoned(PoisonedClaim { guard: (), member, rows, panicked })
+            Self::Poisoned(PoisonedClaim { parts, .. }) => {
+                ClaimError::Poisoned(PoisonedClaim { guard: (), parts })
             }
             Self::Overlap { rows, held, by } => ClaimError::Overlap { rows, held, by },
             Self::Own { rows, held } => ClaimError::Own { rows, held },
             Self::OutOfBounds { rows, nrows } => ClaimError::OutOfBounds { rows, nrows },
             Self::Full { most } => ClaimError::Full { most },
+            Self::Busy { rows, by } => ClaimError::Busy { rows, by },
             Self::ReadOnly => ClaimError::ReadOnly,
             Self::Forked => ClaimError::Forked,
         }
     }
 }
 
-impl<G> fmt::Display for PoisonedClaim<G> {
+impl fmt::Display for PoisonedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.panicked { "panicked" } else { "died" };
-        write!(
-            f,
-            "{} {how} with rows {:?} claimed: they may be half-changed; mend them and call \
-             clear_poison on a claim that covers them",
-            self.member, self.rows
+        write!(f, "{} {how} with rows {:?} claimed", self.member, self.rows)
+    }
+}
+
+impl<G> fmt::Display for PoisonedClaim<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, part) in self.parts.iter().enumerate() {
+            write!(f, "{}{part}", if i > 0 { ", " } else { "" })?;
+        }
+        f.write_str(
+            ": these rows may be half-changed; mend them and call clear_poison on a claim that \
+             covers them",
         )
     }
 }
@@ -179,6 +280,16 @@ impl<G> fmt::Display for ClaimError<G> {
             Self::Full { most } => {
                 write!(f, "all {most} entries of the array's table of claims are in use")
             }
+            Self::Busy { rows, by: Some(by) } => write!(
+                f,
+                "rows {rows:?} cannot be claimed: {by} holds the lock of the array's table of \
+                 claims and does not let go; see whether it was stopped"
+            ),
+            Self::Busy { rows, by: None } => write!(
+                f,
+                "rows {rows:?} cannot be claimed: the array's table of claims is in constant use; \
+                 allow more time"
+            ),
             Self::ReadOnly => f.write_str(
                 "the array was opened read-only, and a claim is written into it: open it \
                  read-write, or use the unsafe view",
@@ -193,11 +304,7 @@ impl<G> fmt::Display for ClaimError<G> {
 
 impl<G> fmt::Debug for PoisonedClaim<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoisonedClaim")
-            .field("member", &self.member)
-            .field("rows", &self.rows)
-            .field("panicked", &self.panicked)
-            .finish_non_exhaustive()
+        f.debug_struct("PoisonedClaim").field("parts", &self.parts).finish_non_exhaustive()
     }
 }
 

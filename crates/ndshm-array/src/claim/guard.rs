@@ -1,6 +1,5 @@
 //! What a claim lends: ndarray's own reference types, as long as the claim is held.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
 
@@ -124,6 +123,13 @@ impl<'a, T: Element, D: Dimension> ReadGuard<'a, T, D> {
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
+    ///
+    /// ```
+    /// # let a = ndshm_array::SharedArray1::<f64>::zeros(10)?;
+    /// let rows = a.claim(4..)?;
+    /// assert_eq!((rows.row_range(), rows.len()), (4..10, 6));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn row_range(&self) -> Range<usize> {
         self.claim.rows().range()
@@ -136,6 +142,14 @@ impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
+    ///
+    /// ```
+    /// # let a = ndshm_array::SharedArray1::<f64>::zeros(10)?;
+    /// let mut rows = a.claim_mut(4..)?;
+    /// rows[0] = 1.0; // row 4 of the array
+    /// assert_eq!((rows.row_range(), rows.len()), (4..10, 6));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn row_range(&self) -> Range<usize> {
         self.claim.rows().range()
@@ -179,6 +193,18 @@ impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
     /// # Errors
     ///
     /// [`ClaimError::Forked`].
+    ///
+    /// ```
+    /// # let a = ndshm_array::SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// if let Err(e) = a.claim_mut(..5) {
+    ///     let mut rows = e.into_guard().ok_or("not poisoned")?;
+    ///     rows.fill(0.0);
+    ///     assert!(rows.clear_poison()?);
+    /// }
+    /// assert!(a.read().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear_poison(&mut self) -> Result<bool, ClaimError<()>> {
         self.claim.clear_poison().map_err(|_| ClaimError::Forked)
     }
@@ -213,17 +239,5 @@ impl<T: Element, D: Dimension> DerefMut for WriteGuard<'_, T, D> {
     #[inline]
     fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
         &mut self.view
-    }
-}
-
-impl<T: Element, D: Dimension> fmt::Debug for ReadGuard<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadGuard").field("rows", &self.row_range()).finish_non_exhaustive()
-    }
-}
-
-impl<T: Element, D: Dimension> fmt::Debug for WriteGuard<'_, T, D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteGuard").field("rows", &self.row_range()).finish_non_exhaustive()
     }
 }

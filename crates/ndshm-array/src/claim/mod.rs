@@ -3,11 +3,13 @@
 
 mod error;
 mod guard;
+mod lock;
+mod operand;
 mod ops;
 mod rows;
 mod table;
 
-pub use error::{ClaimError, PoisonedClaim};
+pub use error::{ClaimError, PoisonedClaim, PoisonedPart};
 pub use guard::{ReadGuard, WriteGuard};
 pub(crate) use rows::{Rows, resolve};
 pub(crate) use table::{Claim, ClaimTable, ENTRIES, Mode, Patience, Poison, Refused};

@@ -21,6 +21,7 @@ macro_rules! arrays {
         {
             type Output = Array<T, <D as DimMax<E>>::Output>;
 
+            #[track_caller]
             fn $f(self, right: &$right) -> Self::Output {
                 let (left, right): (&ArrayRef<T, D>, &ArrayRef<T, E>) = (self, right);
                 left.$f(right)

@@ -4,8 +4,9 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ndshm_sync::{Acquired, EventCount, MemberId, Members, NotAcquired, RawMutex};
+use ndshm_sync::{EventCount, MemberId, Members, RawMutex};
 
+use super::lock::Locked;
 use super::rows::Rows;
 
 /// Claims that can be outstanding at once, poisoned parts included.
@@ -46,14 +47,14 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// |---|---|
 /// | free | held: store by the holder of the lock, after the other fields |
 /// | held | free: store by its owner, which needs no lock. Poisoned: store by its owner (after a panic), or by a holder of the lock that found the owner dead (exclusive claims); free: by the same (shared ones) |
-/// | poisoned | free: store by the holder of the lock, for a claimant that covers it |
+/// | poisoned | free: store by the holder of the lock, for a claimant that covers it, or (in a full table) where another poisoned part does |
 ///
 /// Each transition is one store, so the table is whole at every instant: a holder of the lock that
 /// dies leaves nothing to mend.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct ClaimTable {
-    lock: RawMutex,
+    pub(super) lock: RawMutex,
     released: EventCount,
     used: AtomicU32,
     reserved: [u32; 9],
@@ -112,6 +113,9 @@ pub(crate) struct Poison {
     pub(crate) rows: Rows,
 }
 
+/// A claim, and all that is poisoned among its rows.
+pub(crate) type Claimed<'a> = (Claim<'a>, Vec<Poison>);
+
 /// Why there is no claim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
@@ -125,6 +129,10 @@ pub(crate) enum Refused {
         rows: Rows,
     },
     Full,
+    /// The lock of the table was not to be had.
+    Busy {
+        by: Option<MemberId>,
+    },
     Forked,
 }
 
@@ -136,10 +144,10 @@ impl ClaimTable {
         rows: Rows,
         mode: Mode,
         patience: Patience,
-    ) -> Result<(Claim<'a>, Option<Poison>), Refused> {
+    ) -> Result<Claimed<'a>, Refused> {
         loop {
             let seen = self.released.read();
-            let refused = match self.try_claim(members, rows, mode)? {
+            let refused = match self.try_claim(members, rows, mode, patience)? {
                 Ok(claim) => return Ok(claim),
                 Err(refused @ Refused::Overlap { .. }) => refused,
                 Err(refused) => return Err(refused),
@@ -156,19 +164,22 @@ impl ClaimTable {
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "the outer error ends the wait, the inner may not")]
+    /// The outer error ends the wait, the inner may not.
     fn try_claim<'a>(
         &'a self,
         members: &'a Members<'static>,
         rows: Rows,
         mode: Mode,
-    ) -> Result<Result<(Claim<'a>, Option<Poison>), Refused>, Refused> {
-        let _locked = Locked::new(self, members)?;
-        let mut poison = None;
-        let mut free = None;
+        patience: Patience,
+    ) -> Result<Result<Claimed<'a>, Refused>, Refused> {
+        let _locked = Locked::new(self, members, patience)?;
+        let (mut poison, mut mends) = (Vec::new(), false);
+        let mut refused = None;
+        let (mut free, mut room) = (None, ENTRIES - self.used().len());
         for (index, entry) in self.used().iter().enumerate() {
             let Some((state, owner)) = entry.state() else {
                 free = free.or(Some(index));
+                room += 1;
                 continue;
             };
             let other = entry.rows();
@@ -177,24 +188,39 @@ impl ClaimTable {
             }
             if state & POISONED != 0 {
                 let panicked = state & PANICKED != 0;
-                poison = poison.or(Some(Poison { by: owner, panicked, rows: other }));
+                poison.push(Poison { by: owner, panicked, rows: other });
+                mends |= mode == Mode::Exclusive && rows.cover(other);
             } else if mode == Mode::Exclusive || state & EXCLUSIVE != 0 {
-                if members.is_alive(owner) {
-                    let own = owner == members.me()
-                        && entry.thread.load(Ordering::Relaxed) == this_thread();
-                    return Ok(Err(if own {
-                        Refused::Own { rows: other }
-                    } else {
-                        Refused::Overlap { by: owner, rows: other }
-                    }));
+                let own =
+                    owner == members.me() && entry.thread.load(Ordering::Relaxed) == this_thread();
+                if own {
+                    // Told before any other: that one might be waiting for this thread.
+                    return Ok(Err(Refused::Own { rows: other }));
                 }
-                if state & EXCLUSIVE == 0 {
-                    entry.state.store(0, Ordering::Release);
-                    free = free.or(Some(index));
+                if refused.is_some() || members.is_alive(owner) {
+                    refused = refused.or(Some(Refused::Overlap { by: owner, rows: other }));
+                    continue;
+                }
+                if entry.bury(state, owner) {
+                    poison.push(Poison { by: owner, panicked: false, rows: other });
+                    mends |= mode == Mode::Exclusive && rows.cover(other);
                 } else {
-                    entry.state.store(POISONED | state & OWNER, Ordering::Release);
-                    poison = poison.or(Some(Poison { by: owner, panicked: false, rows: other }));
+                    free = free.or(Some(index));
+                    room += 1;
                 }
+            }
+        }
+        if let Some(refused) = refused {
+            return Ok(Err(refused));
+        }
+        // The last entry is for who can mend: else a table full of poison could never be cleared.
+        let kept = usize::from(!mends);
+        if room <= kept {
+            self.sweep(members);
+            let all = || (0..self.used().len()).filter(|&i| self.entries[i].state().is_none());
+            free = all().next();
+            if all().count() + ENTRIES - self.used().len() <= kept {
+                return Ok(Err(Refused::Full));
             }
         }
         let Some(index) = free.or_else(|| self.unused()) else { return Ok(Err(Refused::Full)) };
@@ -220,6 +246,28 @@ impl ClaimTable {
                     && entry.thread.load(Ordering::Relaxed) == this_thread()
             })
         })
+    }
+
+    /// Makes room in a full table, wherever it is: frees shared claims of the dead, and poisoned
+    /// parts of no rows or within other poisoned parts. The caller holds the lock.
+    fn sweep(&self, members: &Members<'_>) {
+        let mut poisoned: Vec<(&Entry, Rows)> = Vec::new();
+        for entry in self.used() {
+            let Some((state, owner)) = entry.state() else { continue };
+            if state & POISONED != 0 || !members.is_alive(owner) && entry.bury(state, owner) {
+                poisoned.push((entry, entry.rows()));
+            }
+        }
+        // What covers a part comes before it.
+        poisoned.sort_by_key(|(_, rows)| (rows.start, std::cmp::Reverse(rows.end)));
+        let mut reach = 0;
+        for (entry, rows) in poisoned {
+            if rows.end <= reach || rows.end <= rows.start {
+                entry.state.store(0, Ordering::Release);
+            } else {
+                reach = rows.end;
+            }
+        }
     }
 
     fn used(&self) -> &[Entry] {
@@ -250,6 +298,13 @@ impl Entry {
         MemberId::from_bits(state & OWNER).map(|owner| (state, owner))
     }
 
+    /// Ends the claim of an owner that is dead; whether it left its rows poisoned.
+    fn bury(&self, state: u64, owner: MemberId) -> bool {
+        let poisoned = state & EXCLUSIVE != 0;
+        self.state.store(if poisoned { POISONED | owner.to_bits() } else { 0 }, Ordering::Release);
+        poisoned
+    }
+
     #[allow(clippy::cast_possible_truncation, reason = "written from a usize")]
     fn rows(&self) -> Rows {
         let [start, end] = [&self.start, &self.end].map(|n| n.load(Ordering::Relaxed) as usize);
@@ -264,7 +319,7 @@ impl Claim<'_> {
 
     /// Clears the poison of the parts that these rows cover; whether that was all they overlap.
     pub(crate) fn clear_poison(&self) -> Result<bool, Refused> {
-        let _locked = Locked::new(self.table, self.members)?;
+        let _locked = Locked::new(self.table, self.members, Patience::Until(None))?;
         let mut all = true;
         for entry in self.table.used() {
             let poisoned = entry.state().is_some_and(|(state, _)| state & POISONED != 0);
@@ -293,36 +348,6 @@ impl Drop for Claim<'_> {
         // own (index invariant 1), and nobody takes it from the living.
         entry.state.store(next, Ordering::Release);
         self.table.released.notify_all();
-    }
-}
-
-/// The lock of the table, held.
-struct Locked<'a> {
-    /// # Invariants
-    ///
-    /// 1. `members` holds the lock until this value is dropped.
-    table: &'a ClaimTable,
-    members: &'a Members<'static>,
-}
-
-impl<'a> Locked<'a> {
-    fn new(table: &'a ClaimTable, members: &'a Members<'static>) -> Result<Self, Refused> {
-        let got = table.lock.lock(members).map_err(|e| match e {
-            NotAcquired::Forked | NotAcquired::Held(_) => Refused::Forked,
-        })?;
-        if got != Acquired::Clean {
-            // Whatever its holder died in the midst of, the table is whole (see there).
-            // SAFETY: the lock was just taken for `members`.
-            unsafe { table.lock.clear_poison(members) };
-        }
-        Ok(Self { table, members })
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        // SAFETY: held until here (table invariant 1).
-        unsafe { self.table.lock.unlock(self.members) };
     }
 }
 

@@ -46,6 +46,11 @@ pub enum Dtype {
 
 impl Dtype {
     /// Every element type, smallest integers first.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::Dtype;
+    /// assert!(Dtype::ALL.into_iter().all(|dtype| dtype.size() <= 16));
+    /// ```
     pub const ALL: [Dtype; 12] = [
         Dtype::I8,
         Dtype::I16,
@@ -69,6 +74,14 @@ impl Dtype {
     ///
     /// [`HeaderError::BigEndian`], [`HeaderError::Object`] or [`HeaderError::UnsupportedDtype`], which say how to convert
     /// the file.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{Dtype, HeaderError};
+    ///
+    /// assert_eq!(Dtype::from_descr("<i4")?, Dtype::I32);
+    /// assert!(matches!(Dtype::from_descr(">i4"), Err(HeaderError::BigEndian(_))));
+    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
+    /// ```
     pub fn from_descr(descr: &str) -> Result<Self, HeaderError> {
         let unsupported = || HeaderError::UnsupportedDtype(shortened(descr));
         let mut chars = descr.chars();

@@ -6,6 +6,14 @@ use std::path::PathBuf;
 use super::{Dtype, MAX_AXES};
 
 /// Why bytes are not the header of an array that can be read here.
+///
+/// ```
+/// use ndshm_array::npy::{Dtype, HeaderError};
+///
+/// let error = Dtype::from_descr("|O").unwrap_err();
+/// assert!(matches!(error, HeaderError::Object));
+/// assert!(error.to_string().ends_with("convert with a.astype(float)")); // what to do about it
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeaderError {
@@ -63,6 +71,13 @@ pub enum HeaderError {
 }
 
 /// Why a header cannot be written.
+///
+/// ```
+/// use ndshm_array::npy::{EncodeError, NpyHeader, Order};
+///
+/// let header = NpyHeader { descr: "[('x', '<f8')]".into(), order: Order::C, shape: vec![3] };
+/// assert!(matches!(header.encode(), Err(EncodeError::Descr(_))));
+/// ```
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -75,6 +90,14 @@ pub enum EncodeError {
 }
 
 /// Why a file on disk could not be opened, read or written. Every message begins with the path.
+///
+/// ```
+/// use ndshm_array::npy::{NpyError, NpyFile};
+///
+/// let error = NpyFile::open("no/such/file.npy").unwrap_err();
+/// assert!(matches!(error, NpyError::Open { .. }));
+/// assert!(error.to_string().starts_with("no/such/file.npy: cannot be opened"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NpyError {

@@ -43,11 +43,24 @@ pub struct NpyFile {
 }
 
 impl NpyFile {
-    /// Opens `path`, reads its header and checks that all elements are there.
+    /// Opens `path`, reads its header and checks that all elements are there. The elements are not
+    /// read yet.
     ///
     /// # Errors
     ///
     /// [`NpyError`], whose message is one line: the path, what is wrong, what to do.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{Dtype, NpyFile};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// let file = NpyFile::open(&path)?; // numpy.save("m.npy", ...) wrote it
+    /// assert_eq!(file.dtype(), Dtype::I32);
+    /// assert_eq!(file.header().shape, [2, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, NpyError> {
         let path = path.as_ref().to_path_buf();
         let open_error = |source| NpyError::Open { path: path.clone(), source };
@@ -75,36 +88,91 @@ impl NpyFile {
     }
 
     /// The path that was opened.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// assert_eq!(NpyFile::open(&path)?.path(), path);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Element type, memory order and shape.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// let file = NpyFile::open(&path)?;
+    /// assert_eq!((&*file.header().descr, &*file.header().shape), ("<i4", &[2, 3][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn header(&self) -> &NpyHeader {
         &self.header
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// assert_eq!(NpyFile::open(&path)?.dtype().name(), "int32");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn dtype(&self) -> Dtype {
         self.dtype
     }
 
     /// How many elements there are.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// assert_eq!(NpyFile::open(&path)?.len(), 6); // 2 x 3
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.elements
     }
 
     /// Whether there are no elements at all, because an axis has length zero.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// assert!(!NpyFile::open(&path)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.elements == 0
     }
 
-    /// Where in the file the elements begin.
+    /// Where in the file the elements begin, in bytes.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// assert_eq!(NpyFile::open(&path)?.data_offset(), 4096); // 128 in most files of NumPy's
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn data_offset(&self) -> usize {
         self.data_offset
@@ -112,7 +180,7 @@ impl NpyFile {
 
     /// Reads all elements into `out`, in the order in which they lie in the file.
     ///
-    /// `descr` is NumPy's description of `T` (`Element::DESCR`) and is checked against the file. A `T` that is not what
+    /// `descr` is NumPy's description of `T` ([`Dtype::descr`]) and is checked against the file. A `T` that is not what
     /// `descr` says, but of the same size, gets the bytes of the file, which any [`Pod`] type can hold.
     ///
     /// ```
@@ -159,6 +227,18 @@ impl NpyFile {
     /// # Errors
     ///
     /// [`NpyError::NotReal`] for complex elements, otherwise those of [`read_into`](Self::read_into).
+    ///
+    /// ```
+    /// # use ndshm_array::npy::NpyFile;
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// let mut file = NpyFile::open(&path)?; // of int32
+    /// let mut out = vec![0.0; file.len()];
+    /// file.read_as_f64(&mut out)?;
+    /// assert_eq!(out, [7.0; 6]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_as_f64(&mut self, out: &mut [f64]) -> Result<(), NpyError> {
         if self.dtype.is_complex() {
             return Err(NpyError::NotReal { path: self.path.clone(), found: self.dtype });

@@ -7,9 +7,24 @@ use super::dtype::shortened;
 use super::{Dtype, EncodeError, HeaderError};
 
 /// Bytes of a header written here: one page, so that the elements after it begin on a page boundary.
+///
+/// ```
+/// use ndshm_array::npy::{HEADER_LEN, NpyHeader, Order};
+///
+/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2, 3] };
+/// assert_eq!(header.encode()?.len(), HEADER_LEN);
+/// # Ok::<(), ndshm_array::npy::EncodeError>(())
+/// ```
 pub const HEADER_LEN: usize = 4096;
 
 /// The most axes that NumPy allows.
+///
+/// ```
+/// use ndshm_array::npy::{EncodeError, MAX_AXES, NpyHeader, Order};
+///
+/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![1; MAX_AXES + 1] };
+/// assert_eq!(header.encode(), Err(EncodeError::TooManyAxes(65)));
+/// ```
 pub const MAX_AXES: usize = 64;
 
 /// The longest `descr` accepted for writing; that and [`MAX_AXES`] keep every header within [`HEADER_LEN`].
@@ -25,6 +40,15 @@ const PREFIX: [u8; 10] = {
 const FIELD: usize = 8;
 
 /// In which order the elements lie in memory.
+///
+/// ```
+/// use ndarray::ShapeBuilder;
+/// use ndshm_array::{SharedArray2, npy::Order};
+///
+/// assert_eq!(SharedArray2::<f64>::zeros((2, 3))?.order(), Order::C);
+/// assert_eq!(SharedArray2::<f64>::zeros((2, 3).f())?.order(), Order::F);
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Row-major, C order: the last axis is the fastest.
@@ -71,6 +95,15 @@ impl NpyHeader {
     /// # Errors
     ///
     /// [`EncodeError`] when `descr` could not be a plain dtype, or there are more axes than NumPy allows.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{NpyHeader, Order};
+    ///
+    /// let bytes = NpyHeader { descr: "<f8".into(), order: Order::F, shape: vec![2, 3] }.encode()?;
+    /// let text = String::from_utf8_lossy(&bytes[10..]);
+    /// assert!(text.starts_with("{'descr': '<f8', 'fortran_order': True, 'shape': (2,"));
+    /// # Ok::<(), ndshm_array::npy::EncodeError>(())
+    /// ```
     pub fn encode(&self) -> Result<[u8; HEADER_LEN], EncodeError> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"<>|=".contains(&byte);
         if self.descr.is_empty() || self.descr.len() > MAX_DESCR || !self.descr.bytes().all(plain) {
@@ -94,6 +127,16 @@ impl NpyHeader {
     /// changes the shape such that a reader sees the old one or the new one, never a mixture.
     ///
     /// `None` when there is no axis, or when the number has more than 8 digits: it then stands in the text like the others.
+    ///
+    /// ```
+    /// use ndshm_array::npy::{NpyHeader, Order};
+    ///
+    /// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2000, 300] };
+    /// let field = header.slowest_axis_field().expect("2000 has at most 8 digits");
+    /// assert_eq!((field.start % 8, field.len()), (0, 8));
+    /// assert_eq!(&header.encode()?[field], b"    2000");
+    /// # Ok::<(), ndshm_array::npy::EncodeError>(())
+    /// ```
     #[must_use]
     pub fn slowest_axis_field(&self) -> Option<Range<usize>> {
         self.text().1
@@ -117,6 +160,14 @@ impl NpyHeader {
     /// # Errors
     ///
     /// Those of [`Dtype::from_descr`].
+    ///
+    /// ```
+    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
+    ///
+    /// let header = NpyHeader { descr: "<i4".into(), order: Order::C, shape: vec![5] };
+    /// assert_eq!(header.dtype()?, Dtype::I32);
+    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
+    /// ```
     pub fn dtype(&self) -> Result<Dtype, HeaderError> {
         Dtype::from_descr(&self.descr)
     }

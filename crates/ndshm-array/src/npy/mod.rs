@@ -16,6 +16,18 @@
 //! | [`write_npy`] | writes a file whole or not at all |
 //!
 //! Everything is little-endian, in the file and in memory; other byte orders are refused with the remedy.
+//!
+//! ```
+//! use ndshm_array::{SharedArray2, npy::NpyFile};
+//!
+//! # let name = format!("doc.npy.{}", std::process::id());
+//! let live = SharedArray2::<f32>::options().name(&name).from_elem((3, 2), 0.5)?;
+//! let mut file = NpyFile::open(live.path().expect("it has a name"))?; // as NumPy would
+//! let mut elements = [0.0_f32; 6];
+//! file.read_into("<f4", &mut elements)?;
+//! assert_eq!(elements, [0.5; 6]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod decode;
 mod dtype;

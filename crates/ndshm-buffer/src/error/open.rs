@@ -15,6 +15,14 @@ use crate::name::NameError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// It holds more than bytes: locks, typed values, which safe code must not touch.
+    #[error(
+        "{segment}: belongs to a layer above raw buffers (an array, a lock); open it with the crate that made it"
+    )]
+    Typed {
+        /// The path, or "an anonymous segment".
+        segment: String,
+    },
     /// No segment can have this name.
     #[error(transparent)]
     BadName(#[from] NameError),

@@ -5,6 +5,18 @@ use std::fmt;
 use crate::member::Member;
 
 /// Why a party of a barrier will not come any more.
+///
+/// ```
+/// use ndshm_sync::{Absence, BarrierError};
+///
+/// # let members = ndshm_testkit::members!();
+/// # let barrier = members.layout().barrier(2)?;
+/// let mut zero = barrier.join(0)?;
+/// drop(barrier.join(1)?);
+/// let Err(BarrierError::Broken { lost }) = zero.wait() else { unreachable!() };
+/// assert_eq!(lost[0].why, Absence::Left);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Absence {
@@ -42,6 +54,19 @@ impl fmt::Display for Absence {
 }
 
 /// A rank that is lost to a barrier.
+///
+/// ```
+/// use ndshm_sync::{Absence, BarrierError};
+///
+/// # let members = ndshm_testkit::members!();
+/// # let barrier = members.layout().barrier(2)?;
+/// let mut zero = barrier.join(0)?;
+/// barrier.withdraw(1, Absence::Failed); // its launcher saw it fail before it had joined
+/// let Err(BarrierError::Broken { lost }) = zero.wait() else { unreachable!() };
+/// assert_eq!((lost[0].rank, lost[0].member), (1, None));
+/// assert_eq!(lost[0].to_string(), "rank 1 failed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// Which.
@@ -62,6 +87,20 @@ impl fmt::Display for Lost {
 }
 
 /// Why [`Party::wait`](super::Party::wait) and its kin failed.
+///
+/// ```
+/// use ndshm_sync::BarrierError;
+///
+/// # let members = ndshm_testkit::members!();
+/// let barrier = members.layout().barrier(1)?;
+/// match barrier.join(0)?.wait() {
+///     Ok(_) => {}
+///     Err(BarrierError::Broken { lost }) => println!("go on without {lost:?}"),
+///     Err(e) => return Err(e.into()),
+/// }
+/// assert!(matches!(barrier.join(9), Err(BarrierError::NoSuchRank { rank: 9, parties: 1 })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BarrierError {

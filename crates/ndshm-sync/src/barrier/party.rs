@@ -48,13 +48,30 @@ pub struct Barrier<'m> {
 impl<'m> Barrier<'m> {
     /// A handle on the barrier at `cell`, for this membership.
     ///
-    /// [`Layout::barrier`](crate::Layout::barrier) does this safely.
+    /// [`Layout::barrier`](crate::Layout::barrier) finds the place, and is safe. This is for memory that
+    /// is laid out otherwise.
     ///
     /// # Safety
     ///
     /// `cell` is followed by `parties` cells of 64 bytes, all aligned to 64, mapped for `'m`, zero
     /// before their first use; every process uses them as a barrier of as many parties, with a
     /// membership of the same table as `members`.
+    ///
+    /// ```
+    /// # use std::os::fd::AsFd;
+    /// use ndshm_sync::{Barrier, Members, Region};
+    ///
+    /// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+    /// # // SAFETY: fresh zeroed memory, used for nothing else.
+    /// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+    /// let members = Members::join(region)?;
+    /// // SAFETY: the region goes on behind the table.
+    /// let cell = unsafe { base.add(Members::SIZE) }.cast();
+    /// // SAFETY: aligned to 64, mapped as long as `members` lives, zero; nothing else is there.
+    /// let barrier = unsafe { Barrier::new(cell, 1, &members) };
+    /// assert!(barrier.join(0)?.wait()?.is_leader());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub unsafe fn new(
         cell: NonNull<BarrierCell>,
@@ -75,17 +92,37 @@ impl<'m> Barrier<'m> {
     }
 
     /// How many parties meet here.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(4)?;
+    /// assert_eq!(barrier.parties(), 4); // of the ranks 0, 1, 2 and 3
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub const fn parties(&self) -> usize {
         self.raw.parties.len()
     }
 
-    /// Becomes the party of that rank; dropping the result withdraws.
+    /// Becomes the party of that rank, from 0; dropping the result withdraws. Does not wait; a system
+    /// call where somebody has had that rank.
     ///
     /// # Errors
     ///
     /// [`BarrierError::NoSuchRank`], [`BarrierError::RankTaken`] while a living member has that
     /// rank, [`BarrierError::Forked`].
+    ///
+    /// ```
+    /// use ndshm_sync::BarrierError;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let first = barrier.join(0)?;
+    /// assert!(matches!(barrier.join(0), Err(BarrierError::RankTaken { rank: 0, .. })));
+    /// drop(first);
+    /// barrier.join(0)?; // free again
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&self, rank: usize) -> Result<Party<'m>, BarrierError> {
         let members = self.raw.members;
         if !members.is_mine() {
@@ -113,14 +150,36 @@ impl<'m> Barrier<'m> {
 
     /// Says that the party of that rank will not come any more: for a launcher that knows before
     /// the others can. Whoever waits for it gets [`BarrierError::Broken`]; those who have met it
-    /// for the last time are not disturbed. Does nothing for a rank that there is not.
+    /// for the last time are not disturbed. Does nothing for a rank that there is not. Does not wait.
+    ///
+    /// ```
+    /// use ndshm_sync::{Absence, BarrierError};
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let mut zero = barrier.join(0)?;
+    /// barrier.withdraw(1, Absence::Died);
+    /// let Err(BarrierError::Broken { lost }) = zero.wait() else { unreachable!() };
+    /// assert_eq!((lost[0].rank, lost[0].why), (1, Absence::Died));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn withdraw(&self, rank: usize, why: Absence) {
         if rank < self.parties() && self.raw.members.is_mine() {
             self.raw.withdraw(rank, why);
         }
     }
 
-    /// Whether the barrier is broken at this moment.
+    /// Whether the barrier is broken at this moment. One load. A death breaks it only once somebody
+    /// waits.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// assert!(!barrier.is_broken());
+    /// barrier.withdraw(1, ndshm_sync::Absence::Failed);
+    /// assert!(barrier.is_broken());
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.raw.is_broken()
@@ -129,6 +188,22 @@ impl<'m> Barrier<'m> {
     /// Makes a broken barrier whole, and does nothing to another. Those who still wait in the
     /// broken phase get their error. A rank that was lost has to be joined anew, or the next
     /// phase breaks too.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let mut zero = barrier.join(0)?;
+    /// barrier.withdraw(1, ndshm_sync::Absence::Died);
+    /// assert!(zero.wait().is_err());
+    ///
+    /// let mut one = barrier.join(1)?; // another takes its place
+    /// barrier.reset();
+    /// std::thread::scope(|s| {
+    ///     s.spawn(move || one.wait().map(drop));
+    ///     zero.wait()
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset(&self) {
         if self.raw.members.is_mine() {
             self.raw.reset();
@@ -158,6 +233,18 @@ impl<'m> Barrier<'m> {
 
 /// One party of a [`Barrier`]; dropping it withdraws ([`Absence::Left`], in a panic
 /// [`Absence::Failed`]), which breaks the barrier for those who wait.
+///
+/// ```
+/// # let members = ndshm_testkit::members!();
+/// let barrier = members.layout().barrier(1)?;
+/// let mut party = barrier.join(0)?;
+/// for _phase in 0..3 {
+///     party.wait()?; // every party, in every phase
+/// }
+/// drop(party);
+/// assert!(barrier.is_broken());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Party<'m> {
     barrier: Barrier<'m>,
@@ -166,27 +253,62 @@ pub struct Party<'m> {
 
 impl Party<'_> {
     /// Its rank.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(4)?;
+    /// assert_eq!(barrier.join(3)?.rank(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn rank(&self) -> usize {
         self.rank
     }
 
     /// Waits until all parties have arrived, as long as the missing ones live. What any party
-    /// wrote before, all see after.
+    /// wrote before, all see after. Looks at the word of each party, so it costs in proportion to
+    /// their number.
     ///
     /// # Errors
     ///
     /// [`BarrierError::Broken`], [`BarrierError::Forked`].
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let [mut zero, mut one] = [barrier.join(0)?, barrier.join(1)?];
+    /// std::thread::scope(|s| {
+    ///     // In real life another process, with a handle of its own:
+    ///     let other = s.spawn(move || one.wait().is_ok());
+    ///     zero.wait()?;
+    ///     assert!(other.join().unwrap());
+    ///     Ok::<(), ndshm_sync::BarrierError>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&mut self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_until(Deadline::Never)
     }
 
     /// As [`wait`](Self::wait), for at most `timeout` on the monotonic clock. A time-out breaks
-    /// the barrier.
+    /// the barrier. A zero `timeout` waits as long as the spinning lasts, one too long for the clock
+    /// for ever.
     ///
     /// # Errors
     ///
     /// [`BarrierError::TimedOut`], [`BarrierError::Broken`], [`BarrierError::Forked`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_sync::BarrierError;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let mut zero = barrier.join(0)?; // and nobody joins as rank 1
+    /// let outcome = zero.wait_timeout(Duration::from_millis(5));
+    /// assert_eq!(outcome, Err(BarrierError::TimedOut { missing: vec![1] }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_until(Deadline::after(timeout))
     }
@@ -219,6 +341,17 @@ impl Drop for Party<'_> {
 }
 
 /// What [`Party::wait`] returns, as in `std::sync`.
+///
+/// ```
+/// # let members = ndshm_testkit::members!();
+/// let barrier = members.layout().barrier(1)?;
+/// let met = barrier.join(0)?.wait()?;
+/// if met.is_leader() {
+///     // what one of all has to do, once a phase
+/// }
+/// # assert!(met.is_leader());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BarrierWaitResult {
     leader: bool,
@@ -227,6 +360,13 @@ pub struct BarrierWaitResult {
 impl BarrierWaitResult {
     /// `true` for exactly one party of each phase (for none where the one that ended it died in
     /// that moment).
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(1)?;
+    /// assert!(barrier.join(0)?.wait()?.is_leader());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn is_leader(&self) -> bool {
         self.leader

@@ -63,6 +63,13 @@ const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// without this party. A party that dies after it has arrived takes nothing from the phase; one
 /// that dies after it saw that all had arrived, before it said so, is made up for by any other
 /// that looks (all do before they sleep, and after each slice).
+///
+/// ```
+/// use ndshm_sync::BarrierCell;
+///
+/// assert_eq!(size_of::<BarrierCell>(), 64); // the head; 64 bytes more for each party
+/// assert_eq!(align_of::<BarrierCell>(), 64);
+/// ```
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct BarrierCell {
@@ -172,6 +179,11 @@ impl RawBarrier<'_> {
         if word & BROKEN != 0 {
             return Err(NotMet::Broken(attempt));
         }
+        // Attempts are numbered modulo 2^14 phases: what was given up long ago, by this party or the
+        // one whose rank it took, must not be taken for this attempt when its number comes again.
+        if self.parties[rank].gave_up.load(Ordering::Relaxed) != 0 {
+            self.parties[rank].gave_up.store(0, Ordering::SeqCst);
+        }
         // SeqCst, here and in `all_arrived`: of parties that arrive together at least the last, in
         // the single order of these operations, sees all the others. It also releases what this
         // party wrote before the barrier; the acquiring side is the phase word, whose value is
@@ -250,7 +262,7 @@ impl RawBarrier<'_> {
 
     fn time_out(&self, rank: usize, attempt: Attempt) -> Result<bool, NotMet> {
         // Said before the attempt is broken, so that who finds it broken can read why; and of this
-        // attempt only, so that nothing has to be taken back.
+        // attempt only. Where it was not broken, the next arrival takes it back.
         self.parties[rank].gave_up.store(attempt.mark(), Ordering::SeqCst);
         if self.give_up(attempt) {
             return Err(NotMet::TimedOut(attempt));

@@ -7,11 +7,10 @@
 //! keeps the descriptor the parent's death goes unnoticed.
 
 use std::cell::UnsafeCell;
-use std::ffi::c_int;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
-use crate::sys;
+use crate::sys::{self, Listed};
 
 /// Which process a membership belongs to, told apart from a forked copy of itself.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +66,7 @@ pub(super) struct ForkLock(());
 
 static LOCKED: AtomicBool = AtomicBool::new(false);
 
-struct List(UnsafeCell<Vec<c_int>>);
+struct List(UnsafeCell<Vec<Listed>>);
 
 // SAFETY: reached only through a `ForkLock`, or between the fork handlers that hold it.
 unsafe impl Sync for List {}
@@ -80,19 +79,19 @@ impl ForkLock {
         Self(())
     }
 
-    pub(super) fn add(&mut self, fd: c_int) {
-        self.list().push(fd);
+    pub(super) fn add(&mut self, descriptor: Listed) {
+        self.list().push(descriptor);
     }
 
-    pub(super) fn remove(&mut self, fd: c_int) {
-        self.list().retain(|&f| f != fd);
+    pub(super) fn remove(&mut self, descriptor: Listed) {
+        self.list().retain(|&other| other != descriptor);
     }
 
     fn close_inherited(&mut self) {
-        self.list().drain(..).for_each(sys::close);
+        self.list().drain(..).for_each(Listed::close);
     }
 
-    fn list(&mut self) -> &mut Vec<c_int> {
+    fn list(&mut self) -> &mut Vec<Listed> {
         // SAFETY: a `ForkLock` exists once at a time (`lock`), and is borrowed exclusively.
         unsafe { &mut *LIVENESS.0.get() }
     }
@@ -124,7 +123,7 @@ extern "C" fn after_fork_in_parent() {
 }
 
 extern "C" fn after_fork_in_child() {
-    // `before_fork` took the lock for this side too. `close` is async-signal-safe, and draining
-    // frees nothing.
+    // `before_fork` took the lock for this side too. Closing is async-signal-safe, and
+    // draining frees nothing.
     ForkLock(()).close_inherited();
 }

@@ -6,12 +6,13 @@ mod table;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicUsize;
 
+use crate::Layout;
 use crate::region::Region;
-use crate::{Layout, sys};
+use crate::sys::{self, Listed};
 use fork::{ForkLock, Identity};
 use table::{SLOTS, Stamp, Table, VERSION};
 
@@ -19,6 +20,15 @@ use table::{SLOTS, Stamp, Table, VERSION};
 ///
 /// This is what lock words name as their owner. It holds no process id: whether its member lives
 /// is asked of the kernel, through the lock on the slot's byte.
+///
+/// ```
+/// use ndshm_sync::MemberId;
+///
+/// # let members = ndshm_testkit::members!();
+/// let me = members.me();
+/// assert_eq!(MemberId::from_bits(me.to_bits()), Some(me));
+/// assert_eq!(me.to_string(), format!("member {}.{}", me.slot(), me.generation()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemberId {
     slot: u16,
@@ -27,18 +37,36 @@ pub struct MemberId {
 
 impl MemberId {
     /// The slot, from 0.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let members = ndshm_testkit::members!();
+    /// assert!(usize::from(members.me().slot()) < Members::MOST);
+    /// ```
     #[must_use]
     pub const fn slot(self) -> u16 {
         self.slot
     }
 
     /// How many times the slot had been taken when this member took it; never 0.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert_eq!(members.me().generation(), 1); // the first in a slot of fresh memory
+    /// ```
     #[must_use]
     pub const fn generation(self) -> u32 {
         self.generation
     }
 
     /// As a lock word carries it: slot in bits 0 to 15, generation in bits 32 to 63.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let me = members.me();
+    /// assert_eq!(me.to_bits() & 0xffff, u64::from(me.slot()));
+    /// assert_eq!(me.to_bits() >> 32, u64::from(me.generation()));
+    /// ```
     #[must_use]
     pub const fn to_bits(self) -> u64 {
         (self.generation as u64) << 32 | self.slot as u64
@@ -46,6 +74,14 @@ impl MemberId {
 
     /// The member that such a word names; the other bits are ignored. `None` for generation 0,
     /// which no member has.
+    ///
+    /// ```
+    /// use ndshm_sync::MemberId;
+    ///
+    /// let id = MemberId::from_bits(7 << 32 | 3).unwrap();
+    /// assert_eq!((id.slot(), id.generation()), (3, 7));
+    /// assert_eq!(MemberId::from_bits(3), None);
+    /// ```
     #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "takes the fields out of the word")]
     pub const fn from_bits(bits: u64) -> Option<Self> {
@@ -61,6 +97,15 @@ impl fmt::Display for MemberId {
 }
 
 /// What is known of a member, alive or dead: for error texts and reports.
+///
+/// ```
+/// # use ndshm_sync::Members;
+/// # let members = ndshm_testkit::members!();
+/// let other = Members::join_as(members.region(), 3)?;
+/// let who = members.describe(other.me());
+/// assert_eq!(who.to_string(), format!("rank 3 (pid {})", std::process::id()));
+/// # Ok::<(), ndshm_sync::JoinError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its place in the table.
@@ -118,6 +163,8 @@ pub struct Members<'a> {
     ///    is closed already, and the number may be somebody else's.
     /// 2. Holds the lock on the byte of slot `me.slot`, and is not mapped, duplicated or sent.
     liveness: std::mem::ManuallyDrop<OwnedFd>,
+    /// The same, as the fork handlers know it.
+    listed: Listed,
     identity: Identity,
     me: MemberId,
     /// Where in the region the next thing that [`Layout`] hands out begins.
@@ -131,13 +178,22 @@ unsafe impl Send for Members<'_> {}
 unsafe impl Sync for Members<'_> {}
 
 impl<'a> Members<'a> {
-    /// Bytes that the table takes at the start of a region.
+    /// Bytes that the table takes at the start of a region. A region has to be that long at least.
+    ///
+    /// ```
+    /// assert_eq!(ndshm_sync::Members::SIZE, 16 * 1024);
+    /// ```
     pub const SIZE: usize = size_of::<Table>();
 
-    /// How many processes can be members at once.
+    /// How many members a region can have at once.
+    ///
+    /// ```
+    /// assert_eq!(ndshm_sync::Members::MOST, 1020);
+    /// ```
     pub const MOST: usize = SLOTS;
 
-    /// Joins the region: takes a slot and its lock.
+    /// Joins the region: takes a slot and its lock, in a few system calls. Each call makes a member
+    /// of its own, in one process too.
     ///
     /// Does not block, except for a join or a fork of another thread that is under way.
     ///
@@ -145,6 +201,15 @@ impl<'a> Members<'a> {
     ///
     /// [`JoinError`]: the region is too small or not aligned to 64 bytes, was made by another
     /// version, or is full; or its file cannot be opened once more.
+    ///
+    /// ```
+    /// use ndshm_sync::Members;
+    ///
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::join(region)?;
+    /// assert_eq!(members.describe(members.me()).pid, Some(std::process::id()));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
         Self::join_with(region, None)
     }
@@ -154,6 +219,15 @@ impl<'a> Members<'a> {
     /// # Errors
     ///
     /// As [`join`](Self::join).
+    ///
+    /// ```
+    /// use ndshm_sync::Members;
+    ///
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::join_as(region, 3)?;
+    /// assert_eq!(members.describe(members.me()).rank, Some(3));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
         Self::join_with(region, Some(rank))
     }
@@ -171,19 +245,21 @@ impl<'a> Members<'a> {
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
         let liveness = sys::reopen(region.fd()).map_err(JoinError::Reopen)?;
+        let listed = Listed::new(liveness.as_fd()).map_err(JoinError::System)?;
         let slot = t
             .take_slot(liveness.as_fd())
             .map_err(JoinError::System)?
             .ok_or(JoinError::Full { most: SLOTS })?;
         // Locked first, then published: whoever sees the new generation can see it locked.
         let generation = t.publish(slot, std::process::id(), rank);
-        list.add(liveness.as_raw_fd());
+        list.add(listed);
         drop(list);
 
         Ok(Self {
             region,
             table,
             liveness: std::mem::ManuallyDrop::new(liveness),
+            listed,
             identity,
             me: MemberId { slot, generation },
             cursor: AtomicUsize::new(Self::SIZE),
@@ -197,12 +273,25 @@ impl<'a> Members<'a> {
     }
 
     /// The region that was joined.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let members = ndshm_testkit::members!();
+    /// let second = Members::join(members.region())?;
+    /// assert_ne!(second.me(), members.me());
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     #[must_use]
     pub const fn region(&self) -> Region<'a> {
         self.region
     }
 
     /// This process's own place.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert!(members.is_alive(members.me()));
+    /// ```
     #[must_use]
     pub const fn me(&self) -> MemberId {
         self.me
@@ -210,6 +299,11 @@ impl<'a> Members<'a> {
 
     /// Whether this membership is of the running process, and not one that a forked child found
     /// in memory. One load.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert!(members.is_mine()); // a child of fork() would read false here
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_mine(&self) -> bool {
@@ -222,9 +316,21 @@ impl<'a> Members<'a> {
     /// A process counts as alive until the kernel has taken its memory down, some tenths of a
     /// second after a SIGKILL where it had gigabytes resident. One that cannot be asked about
     /// counts as alive: nobody is robbed on a doubt.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let members = ndshm_testkit::members!();
+    /// let other = Members::join(members.region())?;
+    /// let id = other.me();
+    /// assert!(members.is_alive(id));
+    /// drop(other); // leaves; a SIGKILL of its process comes to the same
+    /// assert!(!members.is_alive(id));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     #[must_use]
     pub fn is_alive(&self, id: MemberId) -> bool {
-        if id == self.me {
+        // In a forked child the descriptor is closed, and its number may be somebody else's.
+        if id == self.me || !self.is_mine() {
             return true;
         }
         let Some(stamp) = self.table().stamp(id.slot) else { return false };
@@ -233,7 +339,15 @@ impl<'a> Members<'a> {
             && sys::slot_is_locked(self.liveness.as_fd(), id.slot).unwrap_or(true)
     }
 
-    /// What is known of that member.
+    /// What is known of that member, alive or not. Some loads, no system call.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let members = ndshm_testkit::members!();
+    /// let gone = Members::join(members.region())?.me(); // joined, and left at once
+    /// assert_eq!(members.describe(gone).pid, Some(std::process::id())); // who it was
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     #[must_use]
     pub fn describe(&self, id: MemberId) -> Member {
         let table = self.table();
@@ -241,7 +355,17 @@ impl<'a> Members<'a> {
         Member { id, pid: known.map(|s| s.pid), rank: known.and_then(|_| table.rank(id.slot)) }
     }
 
-    /// The members that are alive now, this one included. A system call for each slot ever used.
+    /// The members that are alive now, this one included. A system call for each slot ever used, as
+    /// the iterator comes to it.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let members = ndshm_testkit::members!();
+    /// let _other = Members::join_as(members.region(), 5)?;
+    /// let ranks: Vec<_> = members.alive().map(|member| member.rank).collect();
+    /// assert_eq!(ranks, [None, Some(5)]);
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
@@ -252,6 +376,16 @@ impl<'a> Members<'a> {
     }
 
     /// Hands out the next locks and barriers of the region, in the same order in every process.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let mut layout = members.layout();
+    /// let total = layout.mutex(0.0_f64)?;
+    /// let start = layout.barrier(1)?;
+    /// start.join(0)?.wait()?;
+    /// *total.lock()? += 1.5;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn layout(&self) -> Layout<'_> {
         Layout::new(self, &self.cursor)
     }
@@ -263,7 +397,7 @@ impl Drop for Members<'_> {
             return; // The lock is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.liveness.as_raw_fd());
+        list.remove(self.listed);
         // SAFETY: dropped once, here, and the identity is this process's, so the descriptor is
         // this value's own (liveness invariant 1).
         unsafe { std::mem::ManuallyDrop::drop(&mut self.liveness) };
@@ -271,6 +405,16 @@ impl Drop for Members<'_> {
 }
 
 /// Why a process could not join a region.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// use ndshm_sync::{JoinError, Members, Region};
+///
+/// # let (base, file) = ndshm_testkit::map_memfd(4096);
+/// // SAFETY: fresh memory, mapped as long as the process lives, used for nothing else.
+/// let page = unsafe { Region::new(base, 4096, file.as_fd()) };
+/// assert!(matches!(Members::join(page), Err(JoinError::Region { len: 4096, need: 16384 })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {

@@ -8,6 +8,21 @@ use super::raw::Culprit;
 use crate::member::{Member, Members};
 
 /// Why [`Mutex::lock`](super::Mutex::lock) and its kin did not simply return a guard.
+///
+/// ```
+/// use std::time::Duration;
+/// use ndshm_sync::LockError;
+///
+/// # let members = ndshm_testkit::members!();
+/// # let total = members.layout().mutex(0_u64)?;
+/// match total.lock_timeout(Duration::from_secs(1)) {
+///     Ok(mut guard) => *guard += 1,
+///     Err(LockError::Poisoned(poisoned)) => println!("{} left it", poisoned.member()),
+///     Err(e) => println!("not had: {e}"),
+/// }
+/// # assert_eq!(*total.lock()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum LockError<G> {
     /// The lock was had, but a holder died or panicked: what it guards may be half-changed.
@@ -72,30 +87,84 @@ impl<G> Poisoned<G> {
     }
 
     /// The guard, to look at what is there, mend it, and clear the poison.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let Err(LockError::Poisoned(poisoned)) = total.lock() else { unreachable!() };
+    /// let mut guard = poisoned.into_inner();
+    /// *guard = 0;
+    /// guard.clear_poison();
+    /// assert!(!total.is_poisoned());
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> G {
         self.guard
     }
 
     /// The guard, borrowed.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let Err(LockError::Poisoned(poisoned)) = total.lock() else { unreachable!() };
+    /// assert_eq!(**poisoned.get_ref(), 0); // the guard, and the value behind it
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub const fn get_ref(&self) -> &G {
         &self.guard
     }
 
     /// The guard, borrowed mutably.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let Err(LockError::Poisoned(mut poisoned)) = total.lock() else { unreachable!() };
+    /// **poisoned.get_mut() = 5;
+    /// assert_eq!(**poisoned.get_ref(), 5);
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub const fn get_mut(&mut self) -> &mut G {
         &mut self.guard
     }
 
     /// Who died or panicked.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let Err(LockError::Poisoned(poisoned)) = total.lock() else { unreachable!() };
+    /// assert_eq!(poisoned.member().pid, Some(std::process::id()));
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub const fn member(&self) -> Member {
         self.member
     }
 
     /// Whether it panicked; otherwise it died, or left, with the lock held.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let Err(LockError::Poisoned(poisoned)) = total.lock() else { unreachable!() };
+    /// assert!(poisoned.panicked());
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub const fn panicked(&self) -> bool {
         self.panicked
@@ -103,7 +172,18 @@ impl<G> Poisoned<G> {
 }
 
 impl<G> LockError<G> {
-    /// The guard, where there is one.
+    /// The guard, where there is one: in [`Poisoned`](Self::Poisoned) only.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// // The value is a plain count, which no death can leave half-changed:
+    /// let mut guard = total.lock().or_else(|e| e.into_guard().ok_or("not had"))?;
+    /// *guard += 1;
+    /// assert_eq!(*guard, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_guard(self) -> Option<G> {
         match self {
@@ -114,12 +194,38 @@ impl<G> LockError<G> {
 
     /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. The
     /// conversion to a boxed error, as by `?`, does this.
+    ///
+    /// ```
+    /// use ndshm_sync::{LockError, Mutex};
+    ///
+    /// fn add(total: &Mutex<'_, u64>) -> Result<(), LockError<()>> {
+    ///     *total.lock().map_err(LockError::without_guard)? += 1;
+    ///     Ok(())
+    /// }
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0)?;
+    /// # add(&total)?;
+    /// # assert_eq!(*total.lock()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn without_guard(self) -> LockError<()> {
         self.map(drop)
     }
 
     /// The same error about something else: the guard made into another.
+    ///
+    /// ```
+    /// # use ndshm_sync::LockError;
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// let error = total.lock().expect_err("poisoned");
+    /// // A guard of one's own around the mutex's:
+    /// let error = error.map(|guard| ("my guard", guard));
+    /// assert_eq!(error.into_guard().unwrap().0, "my guard");
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub fn map<H>(self, f: impl FnOnce(G) -> H) -> LockError<H> {
         match self {

@@ -10,6 +10,16 @@ use crate::member::Members;
 
 /// Exclusive access to the value of a [`Mutex`](super::Mutex); dropping it unlocks.
 ///
+/// ```
+/// # let members = ndshm_testkit::members!();
+/// let best = members.layout().mutex([0_u32; 2])?;
+/// let mut guard = best.lock()?;
+/// guard[1] = 7; // it dereferences to the value
+/// drop(guard);
+/// assert_eq!(*best.lock()?, [0, 7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// Not `Send`: the thread that locks unlocks. A reference that it lends may go to scoped threads.
 ///
 /// ```compile_fail,E0277
@@ -47,7 +57,20 @@ impl<'m, T> MutexGuard<'m, T> {
     }
 
     /// Declares the value whole again, after it was mended: later lockers are not told of the
-    /// death or the panic any more.
+    /// death or the panic any more. Does nothing where there is no poison.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// # let total = members.layout().mutex(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// if let Err(e) = total.lock() {
+    ///     let mut guard = e.into_guard().ok_or("not poisoned")?;
+    ///     *guard = 0;
+    ///     guard.clear_poison();
+    /// }
+    /// assert!(total.lock().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clear_poison(&mut self) {
         // SAFETY: held (raw invariant 1).
         unsafe { self.raw.clear_poison(self.members) };

@@ -48,6 +48,18 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// No other transition exists. What a death leaves behind at any step is one of these states:
 /// the holder's is seen by its byte lock, a waiter's `WAITERS` bit costs one needless wake-up, and
 /// a death between the holder's swap and its wake-up costs a sleeper the rest of its slice.
+///
+/// ```
+/// use ndshm_sync::{Acquired, RawMutex};
+///
+/// # let members = ndshm_testkit::members!();
+/// let lock = RawMutex::new(); // in shared memory: sixteen zero bytes
+/// assert_eq!(lock.lock(&members), Ok(Acquired::Clean));
+/// assert_eq!(lock.owner(), Some(members.me()));
+/// // SAFETY: locked above, and no guard stands for it.
+/// unsafe { lock.unlock(&members) };
+/// assert_eq!(lock.owner(), None);
+/// ```
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct RawMutex {
@@ -56,6 +68,20 @@ pub struct RawMutex {
 }
 
 /// A lock was had; this is what the holder must be told.
+///
+/// ```
+/// use ndshm_sync::{Acquired, Culprit, RawMutex};
+///
+/// # let members = ndshm_testkit::members!();
+/// # let lock = RawMutex::new();
+/// match lock.lock(&members) {
+///     Ok(Acquired::Clean) => {}
+///     Ok(Acquired::Poisoned(Culprit::Died(who))) => println!("mend what {who} left"),
+///     Ok(Acquired::Poisoned(Culprit::Panicked(who))) => println!("{who} panicked"),
+///     Err(e) => panic!("not had: {e:?}"),
+/// }
+/// # assert_eq!(lock.owner(), Some(members.me()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Acquired {
@@ -66,6 +92,19 @@ pub enum Acquired {
 }
 
 /// Who left a lock poisoned.
+///
+/// ```
+/// use ndshm_sync::{Acquired, Culprit, Members, RawMutex};
+///
+/// # let members = ndshm_testkit::members!();
+/// let lock = RawMutex::new();
+/// let other = Members::join(members.region())?;
+/// let id = other.me();
+/// let _ = lock.lock(&other);
+/// drop(other); // it leaves, or dies, with the lock held
+/// assert_eq!(lock.lock(&members), Ok(Acquired::Poisoned(Culprit::Died(id))));
+/// # Ok::<(), ndshm_sync::JoinError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Culprit {
     /// It died, or left, while it held the lock.
@@ -75,6 +114,15 @@ pub enum Culprit {
 }
 
 /// Why a lock was not had.
+///
+/// ```
+/// use ndshm_sync::{NotAcquired, RawMutex};
+///
+/// # let members = ndshm_testkit::members!();
+/// let lock = RawMutex::new();
+/// let _ = lock.lock(&members);
+/// assert_eq!(lock.try_lock(&members), Err(NotAcquired::Held(Some(members.me()))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAcquired {
     /// The time was up, and this member (`None` for a word just released) held it.
@@ -85,16 +133,30 @@ pub enum NotAcquired {
 
 impl RawMutex {
     /// A free lock. The same as sixteen zero bytes.
+    ///
+    /// ```
+    /// static LOCK: ndshm_sync::RawMutex = ndshm_sync::RawMutex::new();
+    /// assert_eq!(LOCK.owner(), None);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { word: AtomicU64::new(0), culprit: AtomicU64::new(0) }
     }
 
-    /// Takes the lock, or returns at once.
+    /// Takes the lock, or returns at once. Takes over what a dead member holds, which costs a system
+    /// call where somebody holds it.
     ///
     /// # Errors
     ///
-    /// [`NotAcquired`].
+    /// [`NotAcquired::Held`], [`NotAcquired::Forked`].
+    ///
+    /// ```
+    /// # use ndshm_sync::{Acquired, NotAcquired, RawMutex};
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// assert_eq!(lock.try_lock(&members), Ok(Acquired::Clean));
+    /// assert!(matches!(lock.try_lock(&members), Err(NotAcquired::Held(_))));
+    /// ```
     pub fn try_lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
         if let Some(got) = self.fast(members)? {
             return Ok(got);
@@ -103,11 +165,24 @@ impl RawMutex {
         self.contend(members, &mut Spin::none(), Deadline::Passed)
     }
 
-    /// Takes the lock, however long that takes. One compare-and-swap where nobody holds it.
+    /// Takes the lock, and waits for it as long as its holder lives: for ever where that is the
+    /// calling thread. One compare-and-swap where nobody holds it.
+    ///
+    /// Spins for at most a tenth of a millisecond, then sleeps, and looks every 40 ms whether the
+    /// holder lives.
     ///
     /// # Errors
     ///
     /// [`NotAcquired::Forked`].
+    ///
+    /// ```
+    /// # use ndshm_sync::{Acquired, RawMutex};
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// assert_eq!(lock.lock(&members), Ok(Acquired::Clean));
+    /// // SAFETY: locked above, and no guard stands for it.
+    /// unsafe { lock.unlock(&members) };
+    /// ```
     #[inline]
     pub fn lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
         match self.fast(members)? {
@@ -116,11 +191,23 @@ impl RawMutex {
         }
     }
 
-    /// Takes the lock, or gives up after `timeout` on the monotonic clock.
+    /// As [`lock`](Self::lock), but gives up after `timeout` on the monotonic clock; a zero `timeout`
+    /// tries for as long as the spinning lasts, one too long for the clock is for ever.
     ///
     /// # Errors
     ///
-    /// [`NotAcquired`].
+    /// [`NotAcquired::Held`], [`NotAcquired::Forked`].
+    ///
+    /// ```
+    /// # use ndshm_sync::{NotAcquired, RawMutex};
+    /// use std::time::Duration;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// let second = lock.lock_timeout(&members, Duration::from_millis(5));
+    /// assert_eq!(second, Err(NotAcquired::Held(Some(members.me()))));
+    /// ```
     #[inline]
     pub fn lock_timeout(
         &self,
@@ -139,8 +226,10 @@ impl RawMutex {
             return Err(NotAcquired::Forked);
         }
         let mine = LOCKED | members.me().to_bits();
-        // Acquire: what the last holder wrote before its Release is seen from here on.
-        match self.word.compare_exchange(0, mine, Ordering::Acquire, Ordering::Relaxed) {
+        // Acquire: what the last holder wrote before its Release is seen from here on. Release: who
+        // reads this owner in the word (acquire, in `contend`) sees the stamp that it joined with,
+        // and so cannot take an older generation there for proof of its death.
+        match self.word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => Ok(Some(Acquired::Clean)),
             Err(_) => Ok(None),
         }
@@ -154,12 +243,13 @@ impl RawMutex {
         deadline: Deadline,
     ) -> Result<Acquired, NotAcquired> {
         let mut mine = LOCKED | members.me().to_bits();
-        let mut word = self.word.load(Ordering::Relaxed);
+        // Acquire, wherever the word is read here: with an owner comes its stamp (see `fast`).
+        let mut word = self.word.load(Ordering::Acquire);
         loop {
             if word & LOCKED == 0 {
-                // Acquire: as in `fast`.
+                // AcqRel: as in `fast`.
                 let next = mine | word & (POISONED | WAITERS);
-                match self.replace(word, next, Ordering::Acquire) {
+                match self.replace(word, next, Ordering::AcqRel) {
                     Ok(()) if word & POISONED == 0 => return Ok(Acquired::Clean),
                     Ok(()) => return Ok(Acquired::Poisoned(self.culprit(members))),
                     Err(now) => word = now,
@@ -167,17 +257,17 @@ impl RawMutex {
                 continue;
             }
             if spin.pass() {
-                word = self.word.load(Ordering::Relaxed);
+                word = self.word.load(Ordering::Acquire);
                 continue;
             }
             // Before the first sleep and after each slice: is there still anybody to wait for?
             let owner = MemberId::from_bits(word & OWNER);
             if owner.is_none_or(|owner| !members.is_alive(owner)) {
-                // Acquire: the kernel has taken the owner's memory down before its byte lock
+                // AcqRel: as in `fast`; the kernel has taken the owner's memory down before its byte lock
                 // (exit_mm precedes exit_files), so all that it wrote is in the shared pages; and
                 // the words it released before are ordered by this same chain.
                 let next = mine | POISONED | word & WAITERS;
-                match self.replace(word, next, Ordering::Acquire) {
+                match self.replace(word, next, Ordering::AcqRel) {
                     Ok(()) => {
                         // A word that names nobody was corrupted; then this member is as good a
                         // name as any, and the poison says the rest.
@@ -207,20 +297,31 @@ impl RawMutex {
             sys::futex_wait(self.futex(), low(word), slice);
             // Woken, or not: others may sleep, and only this word tells the next release so.
             mine |= WAITERS;
-            word = self.word.load(Ordering::Relaxed);
+            word = self.word.load(Ordering::Acquire);
         }
     }
 
     /// One compare-and-swap of the word; what it was where that failed.
     fn replace(&self, from: u64, to: u64, success: Ordering) -> Result<(), u64> {
-        self.word.compare_exchange_weak(from, to, success, Ordering::Relaxed).map(|_| ())
+        self.word.compare_exchange_weak(from, to, success, Ordering::Acquire).map(|_| ())
     }
 
-    /// Releases the lock, and wakes one of those who wait. Does nothing in a forked child.
+    /// Releases the lock, and wakes one of those who wait: one swap, and a system call where somebody
+    /// sleeps. Poison stays. Does nothing in a forked child.
     ///
     /// # Safety
     ///
     /// This membership holds the lock, and what it guards is no longer referred to.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// // SAFETY: locked above; what it guards is not referred to any more.
+    /// unsafe { lock.unlock(&members) };
+    /// assert_eq!(lock.owner(), None);
+    /// ```
     #[inline]
     pub unsafe fn unlock(&self, members: &Members<'_>) {
         if !members.is_mine() {
@@ -236,11 +337,24 @@ impl RawMutex {
         }
     }
 
-    /// Marks what the lock guards as half-changed by a panic of this process.
+    /// Marks what the lock guards as half-changed by a panic of this process. The lock stays held.
     ///
     /// # Safety
     ///
     /// This membership holds the lock.
+    ///
+    /// ```
+    /// # use ndshm_sync::{Acquired, Culprit, RawMutex};
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// // SAFETY: locked above.
+    /// unsafe { lock.poison(&members) };
+    /// // SAFETY: the same; nothing refers to what it guards.
+    /// unsafe { lock.unlock(&members) };
+    /// let panicked = Culprit::Panicked(members.me());
+    /// assert_eq!(lock.lock(&members), Ok(Acquired::Poisoned(panicked)));
+    /// ```
     #[cold]
     pub unsafe fn poison(&self, members: &Members<'_>) {
         if members.is_mine() {
@@ -249,25 +363,50 @@ impl RawMutex {
         }
     }
 
-    /// Declares what the lock guards whole again.
+    /// Declares what the lock guards whole again. The lock stays held.
     ///
     /// # Safety
     ///
     /// This membership holds the lock.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// # // SAFETY: locked above.
+    /// # unsafe { lock.poison(&members) };
+    /// // SAFETY: locked above.
+    /// unsafe { lock.clear_poison(&members) };
+    /// assert!(!lock.is_poisoned());
+    /// ```
     pub unsafe fn clear_poison(&self, members: &Members<'_>) {
         if members.is_mine() {
             self.word.fetch_and(!POISONED, Ordering::Relaxed);
         }
     }
 
-    /// Who holds the lock at this moment; it may be dead, and may be another a moment later.
+    /// Who holds the lock at this moment; it may be dead, and may be another a moment later. One load.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// assert_eq!(lock.owner(), Some(members.me()));
+    /// ```
     #[must_use]
     pub fn owner(&self) -> Option<MemberId> {
         let word = self.word.load(Ordering::Relaxed);
         if word & LOCKED == 0 { None } else { MemberId::from_bits(word & OWNER) }
     }
 
-    /// Whether the lock is poisoned at this moment.
+    /// Whether the lock is poisoned at this moment. One load.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// assert!(!RawMutex::new().is_poisoned());
+    /// ```
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.word.load(Ordering::Relaxed) & POISONED != 0

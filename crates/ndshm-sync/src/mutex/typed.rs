@@ -27,6 +27,13 @@ use crate::member::Members;
 /// | 24 | 4 | 1 once the first value was written, under the lock |
 /// | 28 | 4 | zero |
 /// | 32 | `size_of::<T>()` | the value, at the next multiple of its alignment |
+///
+/// ```
+/// use ndshm_sync::MutexCell;
+///
+/// assert_eq!(size_of::<MutexCell<[f64; 4]>>(), 64);
+/// assert_eq!(size_of::<MutexCell<[f64; 5]>>(), 128);
+/// ```
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub struct MutexCell<T> {
@@ -101,7 +108,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// The mutex at `cell`, for this membership; `initial` becomes its value if it has none yet.
     ///
     /// [`Layout::mutex`](crate::Layout::mutex) finds the place, and is safe. This is for memory that is
-    /// laid out otherwise.
+    /// laid out otherwise. Where another process is just writing the first value, it waits for that.
     ///
     /// # Errors
     ///
@@ -112,6 +119,22 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// `cell` is aligned, mapped shared for `'m`, and was zero before its first use; every process
     /// uses it through this function with the same `T`, and a membership of the same table as
     /// `members`.
+    ///
+    /// ```
+    /// # use std::os::fd::AsFd;
+    /// use ndshm_sync::{Members, Mutex, Region};
+    ///
+    /// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
+    /// # // SAFETY: fresh zeroed memory, used for nothing else.
+    /// # let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+    /// let members = Members::join(region)?;
+    /// // SAFETY: the region goes on behind the table.
+    /// let cell = unsafe { base.add(Members::SIZE) }.cast();
+    /// // SAFETY: aligned to 64, mapped as long as `members` lives, zero; nothing else is there.
+    /// let total = unsafe { Mutex::at(cell, 0.5_f64, &members) }?;
+    /// assert_eq!(*total.lock()?, 0.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub unsafe fn at(
         cell: NonNull<MutexCell<T>>,
         initial: T,
@@ -125,22 +148,48 @@ impl<'m, T: Pod> Mutex<'m, T> {
         Ok(mutex)
     }
 
-    /// Takes the lock, and waits for it as long as its holder lives.
+    /// Takes the lock, and waits for it as long as its holder lives. One compare-and-swap where
+    /// nobody holds it.
     ///
     /// # Errors
     ///
     /// [`LockError::Poisoned`] with the guard inside; [`LockError::Forked`].
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let total = members.layout().mutex(0.0_f64)?;
+    /// *total.lock()? += 1.5; // locked for this statement
+    /// let mut guard = total.lock()?; // until the guard is dropped
+    /// *guard *= 2.0;
+    /// assert_eq!(*guard, 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
         self.finish(self.cell.raw.lock(self.members))
     }
 
-    /// Takes the lock if nobody living holds it. One system call where somebody does.
+    /// Takes the lock if nobody living holds it, and does not wait. One compare-and-swap where it is
+    /// free, one system call where somebody holds it, to see whether that member lives.
     ///
     /// # Errors
     ///
     /// [`LockError::WouldBlock`], [`LockError::Poisoned`] with the guard inside,
     /// [`LockError::Forked`].
+    ///
+    /// ```
+    /// use ndshm_sync::LockError;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let total = members.layout().mutex(0_u64)?;
+    /// let guard = total.try_lock()?;
+    /// match total.try_lock() {
+    ///     Err(LockError::WouldBlock { owner }) => assert_eq!(owner.unwrap().id, members.me()),
+    ///     _ => unreachable!("it is held"),
+    /// }
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
         self.finish(self.cell.raw.try_lock(self.members)).map_err(|e| match e {
             LockError::TimedOut { owner } => LockError::WouldBlock { owner },
@@ -155,6 +204,19 @@ impl<'m, T: Pod> Mutex<'m, T> {
     ///
     /// [`LockError::TimedOut`], [`LockError::Poisoned`] with the guard inside,
     /// [`LockError::Forked`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_sync::LockError;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let total = members.layout().mutex(0_u64)?;
+    /// let guard = total.lock()?;
+    /// let second = total.lock_timeout(Duration::from_millis(5));
+    /// assert!(matches!(second, Err(LockError::TimedOut { .. })));
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lock_timeout(
         &self,
         timeout: Duration,
@@ -162,7 +224,18 @@ impl<'m, T: Pod> Mutex<'m, T> {
         self.finish(self.cell.raw.lock_timeout(self.members, timeout))
     }
 
-    /// Whether the mutex is poisoned at this moment. One load.
+    /// Whether the mutex is poisoned at this moment. One load. The death of the present holder shows
+    /// only once somebody has taken the lock over.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let total = members.layout().mutex(0_u64)?;
+    /// assert!(!total.is_poisoned());
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// // ... a thread panics while it holds the lock ...
+    /// assert!(total.is_poisoned());
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.cell.raw.is_poisoned()

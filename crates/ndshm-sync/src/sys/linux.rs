@@ -121,11 +121,31 @@ pub(crate) fn at_fork(
     }
 }
 
-/// Closes a descriptor that no value owns any more.
-pub(crate) fn close(fd: c_int) {
-    // SAFETY: the caller gives up a descriptor that only the list of liveness descriptors still
-    // names (`member::fork`), so no `OwnedFd` will close it again.
-    unsafe { libc::close(fd) };
+/// A descriptor, and what it led to when it was listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    fd: c_int,
+    dev: u64,
+    ino: u64,
+}
+
+impl Listed {
+    pub(crate) fn new(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        let stat = rustix::fs::fstat(fd)?;
+        Ok(Self { fd: fd.as_raw_fd(), dev: stat.st_dev, ino: stat.st_ino })
+    }
+
+    /// Closes a descriptor that no value owns any more, unless its number has gone to another file
+    /// meanwhile. Async-signal-safe.
+    pub(crate) fn close(self) {
+        // SAFETY: borrowed for this call alone, which fails where the number is not open.
+        let same = Self::new(unsafe { BorrowedFd::borrow_raw(self.fd) });
+        if same.is_ok_and(|now| now == self) {
+            // SAFETY: this process inherited it by a fork and the list (`member::fork`) alone still
+            // names it, so no `OwnedFd` will close it again.
+            unsafe { libc::close(self.fd) };
+        }
+    }
 }
 
 /// Processors on line. The affinity of the calling thread does not count: whether spinning pays

@@ -1,0 +1,61 @@
+//! Shapes: how many bytes one takes, in which order it lies, what a segment's header says.
+
+use ndarray::{Array, Dimension, IxDyn, ShapeBuilder};
+
+use crate::element::Element;
+use crate::error::{CreateError, OpenError};
+use crate::format::FormatError;
+use crate::npy::{HEADER_LEN, HeaderError, NpyHeader, Order};
+use crate::segment::Segment;
+
+/// Bytes of an array of that shape.
+pub(crate) fn bytes_of<T>(shape: &[usize]) -> Result<usize, CreateError> {
+    let overflow = || CreateError::Shape { shape: shape.to_vec() };
+    // As ndarray demands: not even the axes that are not empty may overflow together.
+    let solid = shape.iter().filter(|&&n| n != 0);
+    let solid = solid.copied().try_fold(size_of::<T>(), usize::checked_mul);
+    let solid = solid.filter(|&n| isize::try_from(n).is_ok()).ok_or_else(overflow)?;
+    Ok(if shape.contains(&0) { 0 } else { solid })
+}
+
+/// The dimension and the order that an ndarray shape stands for.
+pub(crate) fn split<T, D: Dimension>(
+    shape: impl ShapeBuilder<Dim = D>,
+) -> Result<(D, Order), CreateError> {
+    let shape = shape.into_shape_with_order();
+    let dim = shape.raw_dim().clone();
+    bytes_of::<T>(dim.slice())?;
+    // An array of nothings is the one public way to ask a `Shape` for its order.
+    let probe = Array::from_shape_vec(shape, bytemuck::zeroed_vec::<()>(dim.size()));
+    let c = probe.is_ok_and(|array| array.is_standard_layout());
+    Ok((dim, if c { Order::C } else { Order::F }))
+}
+
+/// Checks the header of an array's segment, once; nothing of it is read again.
+pub(crate) fn of_segment<T: Element, D: Dimension>(
+    segment: &Segment,
+    label: &str,
+) -> Result<(D, Order), OpenError> {
+    let label = || label.to_owned();
+    let bad = |source| OpenError::Header { segment: label(), source };
+    let mut bytes = [0; HEADER_LEN];
+    let read = segment.buffer().read_at(0, &mut bytes);
+    read.map_err(|_| bad(HeaderError::Truncated))?;
+    let (header, data_offset) = NpyHeader::decode(&bytes[..]).map_err(bad)?;
+    let found = header.dtype().map_err(bad)?;
+    if found != T::DTYPE {
+        return Err(OpenError::Dtype { segment: label(), found, expected: T::DTYPE });
+    }
+    let places = segment.places();
+    if data_offset != places.data_offset || header.data_bytes().is_none_or(|n| n > places.data_len)
+    {
+        let source = FormatError::Damaged("its NPY header speaks of more data than there is");
+        return Err(OpenError::Format { segment: label(), source });
+    }
+    let dim = D::from_dimension(&IxDyn(&header.shape)).ok_or_else(|| OpenError::Dimensions {
+        segment: label(),
+        found: header.shape.clone(),
+        expected: D::NDIM.unwrap_or_default(),
+    })?;
+    Ok((dim, header.order))
+}

@@ -1,0 +1,7 @@
+//! SIGKILL at random moments. A kill counts only when the victim's own word, on a page of its own,
+//! says that it hit the named state.
+
+pub(crate) mod barrier;
+mod ledger;
+pub(crate) mod mutex;
+mod player;

@@ -1,0 +1,66 @@
+//! Locks and barriers across real process boundaries, under SIGKILL, SIGSTOP, fork and worse.
+//!
+//! `cargo test -p ndshm-sync --test processes -- kills` runs a part. Every test has a time limit
+//! after which it counts as hanging, and children die with it.
+
+mod arena;
+mod contention;
+mod damage;
+mod fork;
+mod kills;
+mod members;
+mod pidns;
+mod ranks;
+mod recovery;
+mod stop;
+mod timeouts;
+
+ndshm_testkit::suite! {
+    roles: [
+        contention::adder,
+        contention::leaker,
+        damage::visitor,
+        fork::forker,
+        kills::barrier::party,
+        kills::mutex::holder,
+        kills::mutex::player,
+        kills::mutex::recoverer,
+        members::crowd,
+        members::joiner,
+        pidns::stranger,
+        recovery::orphaner,
+        stop::holder,
+        stop::waiter,
+        timeouts::holder,
+    ],
+    tests: [
+        120 => kills::mutex::holders_are_killed,
+        120 => kills::mutex::waiters_are_killed,
+        120 => kills::mutex::recoverers_are_killed,
+        180 => kills::barrier::parties_are_killed,
+        60 => stop::a_stopped_holder_is_waited_for,
+        60 => stop::a_stopped_party_that_was_met_is_told_so,
+        60 => fork::a_forked_child_is_no_member,
+        60 => fork::a_child_forked_without_handlers_is_no_member,
+        60 => members::a_thousand_at_once,
+        60 => members::slots_of_the_dead_are_used_again,
+        60 => members::what_cannot_be_joined,
+        60 => members::a_read_only_file,
+        60 => members::without_proc,
+        60 => pidns::equal_pids_exclude_each_other,
+        60 => timeouts::of_a_held_lock,
+        60 => timeouts::of_a_dead_mans_lock,
+        60 => timeouts::of_a_barrier,
+        60 => timeouts::in_a_storm_of_signals,
+        120 => contention::no_increment_is_lost,
+        60 => contention::a_forgotten_guard_counts_as_a_death,
+        60 => damage::garbage_in_the_word_is_no_panic_and_no_hang,
+        60 => damage::garbage_in_a_party_is_no_panic_and_no_hang,
+        60 => ranks::one_heir_only,
+        60 => ranks::who_has_lost_its_rank_withdraws_nobody,
+        60 => ranks::a_panic_is_a_failure,
+        60 => recovery::poison_stays_until_it_is_cleared,
+        120 => recovery::of_an_orphaned_lock,
+        120 => recovery::of_a_lock_orphaned_during_a_wait,
+    ],
+}
