@@ -239,7 +239,7 @@ fn safe_code_cannot_open_an_array_as_raw_bytes() {
     let (handle, _) = postcard::take_from_bytes::<ndshm_buffer::BufferHandle>(&handle).unwrap();
     for read_only in [false, true] {
         let options = SharedBuffer::options().read_only(read_only);
-        assert!(matches!(options.open(&*name), Err(OpenError::Typed { .. })));
+        assert!(matches!(options.open(&name), Err(OpenError::Typed { .. })));
         assert!(matches!(options.open_handle(&handle), Err(OpenError::Typed { .. })));
     }
 }

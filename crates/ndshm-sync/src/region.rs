@@ -48,8 +48,9 @@ impl<'a> Region<'a> {
     /// yet.
     ///
     /// `base` need not be the start of the file, but has to be a multiple of 64, and `len` at least
-    /// [`Members::SIZE`](crate::Members::SIZE): joining fails otherwise. All regions with a member table of their own must
-    /// be in files of their own, since liveness is a lock on the file (at offset 2^62 and beyond).
+    /// [`Members::SIZE`](crate::Members::SIZE): joining fails otherwise. All regions with a member
+    /// table of their own must be in files of their own, since liveness is a lock on the file (at
+    /// offset 2^62 and beyond).
     ///
     /// # Safety
     ///

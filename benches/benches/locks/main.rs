@@ -8,11 +8,17 @@ use std::thread;
 use std::time::Duration;
 
 use criterion::Criterion;
-use ndshm_benches::{
-    Arena, Contender, Ndshm, ParkingLot, Peer, Pthread, RawSync, Std, cpus, increments,
-    interleaved, obey, pin,
-};
+use ndshm_benches::{Contender, cpus, interleaved, pin};
 use ndshm_testkit::{arguments, die_with_parent, role, skip, until};
+
+mod arena;
+mod peer;
+mod pthread;
+mod rivals;
+
+use arena::Arena;
+use peer::{Peer, obey};
+use rivals::{Ndshm, ParkingLot, Pthread, RawSync, Std, increments};
 
 /// Nothing here should take as long.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use ndshm_sync::{Members, Mutex};
 use raw_sync::locks::{LockImpl, LockInit};
 
-use crate::{Arena, PthreadMutex};
+use crate::arena::Arena;
+use crate::pthread::PthreadMutex;
 
 /// A lock around a number.
-pub trait Lock {
+pub(crate) trait Lock {
     /// Locks, adds one, unlocks.
     fn increment(&self);
 }
 
 /// That many increments.
 #[inline(never)]
-pub fn increments<L: Lock + ?Sized>(lock: &L, count: u64) -> Duration {
+pub(crate) fn increments<L: Lock + ?Sized>(lock: &L, count: u64) -> Duration {
     let start = Instant::now();
     for _ in 0..count {
         lock.increment();
@@ -27,7 +28,7 @@ pub fn increments<L: Lock + ?Sized>(lock: &L, count: u64) -> Duration {
 
 /// Ours, in the arena's region.
 #[derive(Debug)]
-pub struct Ndshm(Mutex<'static, u64>);
+pub(crate) struct Ndshm(Mutex<'static, u64>);
 
 impl Ndshm {
     /// The first mutex of the region.
@@ -36,7 +37,7 @@ impl Ndshm {
     ///
     /// When the region is laid out in another way.
     #[must_use]
-    pub fn new(members: &'static Members<'static>) -> Self {
+    pub(crate) fn new(members: &'static Members<'static>) -> Self {
         Self(members.layout().mutex(0).expect("the first thing of the region is this mutex"))
     }
 }
@@ -50,7 +51,7 @@ impl Lock for Ndshm {
 
 /// The C library's, on a page of the arena.
 #[derive(Clone, Copy, Debug)]
-pub struct Pthread(&'static PthreadMutex);
+pub(crate) struct Pthread(&'static PthreadMutex);
 
 impl Pthread {
     const fn page(robust: bool) -> usize {
@@ -59,14 +60,14 @@ impl Pthread {
 
     /// Makes it. Once for an arena.
     #[must_use]
-    pub fn create(arena: &'static Arena, robust: bool) -> Self {
+    pub(crate) fn create(arena: &'static Arena, robust: bool) -> Self {
         // SAFETY: that page is this mutex's; the arena is never unmapped.
         Self(unsafe { PthreadMutex::create(arena.page(Self::page(robust)), robust) })
     }
 
     /// The one that the parent made.
     #[must_use]
-    pub fn existing(arena: &'static Arena, robust: bool) -> Self {
+    pub(crate) fn existing(arena: &'static Arena, robust: bool) -> Self {
         // SAFETY: the parent made it there before it started this process.
         Self(unsafe { PthreadMutex::existing(arena.page(Self::page(robust))) })
     }
@@ -80,7 +81,7 @@ impl Lock for Pthread {
 }
 
 /// raw_sync's, on a page of the arena.
-pub struct RawSync(Box<dyn LockImpl>);
+pub(crate) struct RawSync(Box<dyn LockImpl>);
 
 impl RawSync {
     /// Makes it. Once for an arena.
@@ -89,7 +90,7 @@ impl RawSync {
     ///
     /// When raw_sync refuses.
     #[must_use]
-    pub fn create(arena: &'static Arena) -> Self {
+    pub(crate) fn create(arena: &'static Arena) -> Self {
         let (mutex, value) = (arena.page(2).as_ptr(), arena.page(3).as_ptr());
         // SAFETY: these pages are this mutex's and its value's, zeroed and never unmapped.
         let made = unsafe { raw_sync::locks::Mutex::new(mutex, value) };
@@ -102,7 +103,7 @@ impl RawSync {
     ///
     /// When raw_sync refuses.
     #[must_use]
-    pub fn existing(arena: &'static Arena) -> Self {
+    pub(crate) fn existing(arena: &'static Arena) -> Self {
         let (mutex, value) = (arena.page(2).as_ptr(), arena.page(3).as_ptr());
         // SAFETY: the parent made it there before it started this process.
         let found = unsafe { raw_sync::locks::Mutex::from_existing(mutex, value) };
@@ -128,13 +129,13 @@ impl fmt::Debug for RawSync {
 /// A lock between threads, on a cache line of its own.
 #[repr(align(128))]
 #[derive(Debug, Default)]
-pub struct InProcess<L>(L);
+pub(crate) struct InProcess<L>(L);
 
 /// parking_lot's.
-pub type ParkingLot = Arc<InProcess<parking_lot::Mutex<u64>>>;
+pub(crate) type ParkingLot = Arc<InProcess<parking_lot::Mutex<u64>>>;
 
 /// The standard library's.
-pub type Std = Arc<InProcess<std::sync::Mutex<u64>>>;
+pub(crate) type Std = Arc<InProcess<std::sync::Mutex<u64>>>;
 
 impl Lock for ParkingLot {
     #[inline]

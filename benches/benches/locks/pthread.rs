@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 /// A `PTHREAD_PROCESS_SHARED` mutex in shared memory and the number it guards.
 #[repr(C, align(64))]
 #[derive(Debug)]
-pub struct PthreadMutex {
+pub(crate) struct PthreadMutex {
     mutex: UnsafeCell<libc::pthread_mutex_t>,
     value: UnsafeCell<u64>,
 }
@@ -26,7 +26,7 @@ impl PthreadMutex {
     ///
     /// `place` is a page of zeroed shared memory that nothing else uses and that is never unmapped.
     #[must_use]
-    pub unsafe fn create(place: NonNull<u8>, robust: bool) -> &'static Self {
+    pub(crate) unsafe fn create(place: NonNull<u8>, robust: bool) -> &'static Self {
         let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         let attributes = attributes.as_mut_ptr();
         // SAFETY: room for the attributes, which this initialises.
@@ -57,7 +57,7 @@ impl PthreadMutex {
     ///
     /// `place` is a page where one was made, by this process or another, and is never unmapped.
     #[must_use]
-    pub const unsafe fn existing(place: NonNull<u8>) -> &'static Self {
+    pub(crate) const unsafe fn existing(place: NonNull<u8>) -> &'static Self {
         // SAFETY: a page is large and aligned enough, and stays mapped (caller's promise); all is
         // inside cells.
         unsafe { place.cast::<Self>().as_ref() }
@@ -69,7 +69,7 @@ impl PthreadMutex {
     ///
     /// When a holder died.
     #[inline]
-    pub fn increment(&self) {
+    pub(crate) fn increment(&self) {
         // SAFETY: made by `create`.
         let r = unsafe { libc::pthread_mutex_lock(self.mutex.get()) };
         assert_eq!(r, 0, "pthread_mutex_lock");

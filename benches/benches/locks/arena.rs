@@ -14,18 +14,18 @@ const PAGES: usize = 8;
 
 /// A memfd with a region for ndshm, and a page for each rival. Never unmapped.
 #[derive(Debug)]
-pub struct Arena(SharedMemory);
+pub(crate) struct Arena(SharedMemory);
 
 impl Arena {
     /// A new one, for the rest of the process's life.
     #[must_use]
-    pub fn create() -> &'static Self {
+    pub(crate) fn create() -> &'static Self {
         Box::leak(Box::new(Self(SharedMemory::create(REGION + PAGES * PAGE))))
     }
 
     /// The one that the parent made.
     #[must_use]
-    pub fn inherited() -> &'static Self {
+    pub(crate) fn inherited() -> &'static Self {
         Box::leak(Box::new(Self(SharedMemory::inherited())))
     }
 
@@ -35,7 +35,7 @@ impl Arena {
     ///
     /// When it cannot join.
     #[must_use]
-    pub fn join(&'static self) -> &'static Members<'static> {
+    pub(crate) fn join(&'static self) -> &'static Members<'static> {
         // SAFETY: mapped for the rest of the process's life; these bytes were zero, and are used
         // through ndshm-sync only, by all processes in the same way.
         let region = unsafe { Region::new(self.0.base(), REGION, self.0.file().as_fd()) };
@@ -48,7 +48,7 @@ impl Arena {
     ///
     /// When there is no such page.
     #[must_use]
-    pub fn page(&self, page: usize) -> NonNull<u8> {
+    pub(crate) fn page(&self, page: usize) -> NonNull<u8> {
         assert!(page < PAGES);
         // SAFETY: inside the mapping, as just asserted.
         unsafe { self.0.base().add(REGION + page * PAGE) }
@@ -57,13 +57,13 @@ impl Arena {
     /// A word of the last page, by which parent and child command and answer. Each has a cache
     /// line of its own.
     #[must_use]
-    pub fn order(&self, word: usize) -> &'static AtomicU64 {
+    pub(crate) fn order(&self, word: usize) -> &'static AtomicU64 {
         self.0.word(REGION + (PAGES - 1) * PAGE + word * 128)
     }
 
     /// A child that inherits it.
     #[must_use]
-    pub fn role(&self, name: &str) -> Role {
+    pub(crate) fn role(&self, name: &str) -> Role {
         Role::new(name).shared(self.0.file())
     }
 }

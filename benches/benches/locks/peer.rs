@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use ndshm_testkit::{Child, Role};
 
-use crate::{Arena, Lock, increments};
+use crate::arena::Arena;
+use crate::rivals::{Lock, increments};
 
 /// How a peer is commanded: three words of an arena.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ impl Lane {
 
 /// One that contends for a lock whenever this process does.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     lane: Lane,
     orders: u64,
     /// Killed when the peer is dropped. A thread ends with its process.
@@ -38,13 +39,13 @@ pub struct Peer {
 impl Peer {
     /// A child that calls [`obey`] with that arena and lane, of that role.
     #[must_use]
-    pub fn process(arena: &Arena, lane: usize, role: Role) -> Self {
+    pub(crate) fn process(arena: &Arena, lane: usize, role: Role) -> Self {
         Self { lane: Lane::new(arena, lane), orders: 0, _child: Some(role.spawn()) }
     }
 
     /// A thread that calls [`obey`] with that arena and lane.
     #[must_use]
-    pub fn thread(arena: &Arena, lane: usize, run: impl FnOnce() + Send + 'static) -> Self {
+    pub(crate) fn thread(arena: &Arena, lane: usize, run: impl FnOnce() + Send + 'static) -> Self {
         std::thread::spawn(run);
         Self { lane: Lane::new(arena, lane), orders: 0, _child: None }
     }
@@ -55,7 +56,7 @@ impl Peer {
     /// # Panics
     ///
     /// When the peer does not answer for a minute.
-    pub fn together(&mut self, lock: &impl Lock, count: u64) -> Duration {
+    pub(crate) fn together(&mut self, lock: &impl Lock, count: u64) -> Duration {
         // The peer is awake before the clock runs.
         self.order(0);
         let start = Instant::now();
@@ -85,7 +86,7 @@ impl Peer {
 }
 
 /// The peer's side: does what it is told, until it is killed.
-pub fn obey(arena: &Arena, lane: usize, lock: &impl Lock) {
+pub(crate) fn obey(arena: &Arena, lane: usize, lock: &impl Lock) {
     let lane = Lane::new(arena, lane);
     let mut last = 0;
     let mut idle = Instant::now();
