@@ -325,8 +325,8 @@ fn a_panic_poisons_what_was_written_to_and_no_more() -> Test {
     });
     drop([a.claim_mut(..2)?, a.claim_mut(4..6)?, a.claim_mut(7..)?]);
     let Err(ClaimError::Poisoned(poisoned)) = a.claim(3..4) else { panic!("this was poisoned") };
-    assert!(poisoned.parts()[0].panicked && poisoned.parts()[0].rows.clone() == (2..4));
-    assert_eq!(poisoned.parts()[0].member.pid, Some(std::process::id()));
+    assert!(only(&poisoned).panicked && only(&poisoned).rows == (2..4));
+    assert_eq!(only(&poisoned).member.pid, Some(std::process::id()));
     one_line(&poisoned, &["panicked", "rows 2..4", "clear_poison"]);
     let read: ReadGuard<'_, _, _> = poisoned.into_inner();
     assert_eq!(read.row_range(), 3..4);
@@ -339,7 +339,7 @@ fn a_panic_poisons_what_was_written_to_and_no_more() -> Test {
     }
     drop(a.claim_mut(2..4)?);
     assert!(
-        matches!(a.read(), Err(ClaimError::Poisoned(p)) if p.parts()[0].rows.clone() == (6..7))
+        matches!(a.read(), Err(ClaimError::Poisoned(p)) if only(&p).rows == (6..7))
     );
     assert!(a.write().err().unwrap().into_guard().unwrap().clear_poison()?);
     drop(a.write()?);

@@ -56,7 +56,7 @@ fn small_filesystem() {
                 if *asked == len as u64 && *f == free),
             "{error}"
         );
-        one_line(&error, dir, "ask for less");
+        one_line(&error, &[dir, "ask for less"]);
     };
     too_much(2 * MIB, MIB as u64);
     too_much(MIB + 1, MIB as u64);
@@ -114,7 +114,7 @@ fn small_files() {
     {
         let error = created.unwrap_err();
         assert!(matches!(error, CreateError::FileSizeLimit { limit: 1_048_576, .. }), "{error}");
-        one_line(&error, "1048577", "ulimit -f");
+        one_line(&error, &["1048577", "ulimit -f"]);
     }
     SharedBuffer::anonymous(MIB).unwrap();
     SharedBuffer::options().create(&arguments()[0], MIB).unwrap();
@@ -160,7 +160,7 @@ fn small_address_space() {
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
     let error = SharedBuffer::options().create(&arguments()[0], 512 * MIB).unwrap_err();
     assert!(matches!(error, CreateError::Os { .. }), "{error}");
-    one_line(&error, &arguments()[0], "cannot map it");
+    one_line(&error, &[&arguments()[0], "cannot map it"]);
     let descriptors = listing("/proc/self/fd".as_ref()).len();
     SharedBuffer::anonymous(512 * MIB).unwrap_err();
     assert_eq!(listing("/proc/self/fd".as_ref()).len(), descriptors);

@@ -99,7 +99,7 @@ fn a_handle_dies_with_its_holder() {
     drop(opened);
     let gone = handle.open().unwrap_err();
     assert!(matches!(gone, OpenError::Gone { .. }), "{gone}");
-    one_line(&gone, "/proc/", "keep its buffer");
+    one_line(&gone, &["/proc/", "keep its buffer"]);
 }
 
 // --- Inherited descriptors -------------------------------------------------------------------------
@@ -292,7 +292,7 @@ fn segments_of_other_users_are_refused() {
     for opened in [options.open("a"), buffer.handle().open()] {
         let foreign = opened.unwrap_err();
         assert!(matches!(foreign, OpenError::ForeignOwner { owner: OTHER, .. }));
-        one_line(&foreign, "ndshm.a", "foreign_owner(true)");
+        one_line(&foreign, &["ndshm.a", "foreign_owner(true)"]);
     }
     let foreign = options.remove("a").unwrap_err();
     assert!(matches!(foreign, RemoveError::ForeignOwner { owner: OTHER, .. }));
@@ -313,12 +313,12 @@ fn stranger() {
     for read_only in [false, true] {
         let refused = trusting.clone().read_only(read_only).open("a").unwrap_err();
         assert!(matches!(refused, OpenError::PermissionDenied { .. }), "{refused}");
-        one_line(&refused, "ndshm.a", "ask its owner");
+        one_line(&refused, &["ndshm.a", "ask its owner"]);
     }
     assert!(matches!(trusting.remove("a"), Err(RemoveError::PermissionDenied { .. })));
     let refused = options.create("b", 64).unwrap_err();
     assert!(matches!(refused, CreateError::Directory { .. }), "{refused}");
-    one_line(&refused, dir, "may write to");
+    one_line(&refused, &[dir, "may write to"]);
     let handle: BufferHandle = postcard::from_bytes(&unhex(handle)).unwrap();
     let refused = handle.open().unwrap_err();
     assert!(matches!(refused, OpenError::PermissionDenied { .. }), "{refused}");
@@ -345,7 +345,7 @@ fn creator() {
     // SAFETY: as above.
     unsafe { std::env::set_var("NDSHM_DIR", "") };
     let missing = SharedBuffer::options().open("a").unwrap_err();
-    one_line(&missing, "/dev/shm/ndshm.a", "create it first");
+    one_line(&missing, &["/dev/shm/ndshm.a", "create it first"]);
 }
 
 fn the_directory_may_come_from_the_environment() {

@@ -115,7 +115,7 @@ fn persist_from_any_handle_until_the_name_is_gone() {
     assert!(!opened.unlink().unwrap());
     let gone = opened.persist().unwrap_err();
     assert!(matches!(gone, PersistError::Removed { .. }));
-    one_line(&gone, "ndshm.a", "create a new segment");
+    one_line(&gone, &["ndshm.a", "create a new segment"]);
 
     let _second = options.create("a", 64).unwrap();
     assert!(matches!(opened.persist(), Err(PersistError::Removed { .. })));
@@ -138,7 +138,7 @@ fn no_remover_takes_the_name_from_a_new_segment() {
     assert!(second.unlink().unwrap());
     let missing = options.remove("a").unwrap_err();
     assert!(matches!(missing, RemoveError::NotFound { .. }));
-    one_line(&missing, "ndshm.a", "ls");
+    one_line(&missing, &["ndshm.a", "ls"]);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn one_mapping_for_each_segment_and_access() {
 
     let refused = again.write_at(0, b"x").unwrap_err();
     assert!(matches!(refused, WriteError::ReadOnly { .. }));
-    one_line(&refused, "ndshm.a", "read_only(true)");
+    one_line(&refused, &["ndshm.a", "read_only(true)"]);
     assert!(again.atomics().is_none());
     created.write_at(3, b"x").unwrap();
     assert_eq!(bytes(&again)[3], b'x');
@@ -189,7 +189,7 @@ fn a_taken_name() {
     let _first = options.create("a", 64).unwrap();
     let taken = options.create("a", 64).unwrap_err();
     assert!(matches!(taken, CreateError::NameTaken { .. }));
-    one_line(&taken, "ndshm.a", "choose another name");
+    one_line(&taken, &["ndshm.a", "choose another name"]);
 
     symlink("/nowhere", dir.path().join("ndshm.b")).unwrap();
     fs::create_dir(dir.path().join("ndshm.c")).unwrap();
@@ -206,7 +206,7 @@ fn bad_names_and_lengths() {
     for name in ["", ".", "..", "a/b", "/", "../a", "a b", "a\0b", "naïve", "名", "a\n", &long] {
         let bad = options.create(name, 64).unwrap_err();
         assert!(matches!(bad, CreateError::BadName(_)), "{name:?}");
-        one_line(&bad, "segment", "use ");
+        one_line(&bad, &["segment", "use "]);
         assert!(matches!(options.open(name), Err(OpenError::BadName(_))));
         assert!(matches!(options.remove(name), Err(RemoveError::BadName(_))));
     }
@@ -219,8 +219,8 @@ fn bad_names_and_lengths() {
     for (len, remedy) in
         [(0, "at least 1"), (usize::MAX, "less"), (isize::MAX as usize + 1, "less")]
     {
-        one_line(&options.create("a", len).unwrap_err(), "/dev/shm/ndshm.a", remedy);
-        one_line(&SharedBuffer::anonymous(len).unwrap_err(), "anonymous", remedy);
+        one_line(&options.create("a", len).unwrap_err(), &["/dev/shm/ndshm.a", remedy]);
+        one_line(&SharedBuffer::anonymous(len).unwrap_err(), &["anonymous", remedy]);
     }
     let refused = options.clone().read_only(true).anonymous(64).unwrap_err();
     assert!(matches!(refused, CreateError::ReadOnly { .. }));
@@ -234,10 +234,10 @@ fn more_than_there_is() {
             matches!(anonymous, CreateError::NoSpace { asked: a, free, .. } if a == asked as u64 && free > 0),
             "{anonymous}"
         );
-        one_line(&anonymous, &asked.to_string(), "memory and swap");
+        one_line(&anonymous, &[&asked.to_string(), "memory and swap"]);
         let named = SharedBuffer::options().create("too-much", asked).unwrap_err();
         assert!(matches!(named, CreateError::NoSpace { .. }), "{named}");
-        one_line(&named, "/dev/shm/ndshm.too-much", "ask for less");
+        one_line(&named, &["/dev/shm/ndshm.too-much", "ask for less"]);
     }
 }
 
@@ -250,20 +250,20 @@ fn what_is_no_segment_is_refused() {
 
     let missing = open("missing");
     assert!(matches!(missing, OpenError::NotFound { .. }));
-    one_line(&missing, "ndshm.missing", "create it first");
+    one_line(&missing, &["ndshm.missing", "create it first"]);
 
     let target = options.clone().create("target", 64).unwrap();
     symlink(at("target"), at("link")).unwrap();
     let link = open("link");
     assert!(matches!(link, OpenError::Symlink { .. }));
-    one_line(&link, "ndshm.link", "remove it");
+    one_line(&link, &["ndshm.link", "remove it"]);
     assert!(matches!(options.remove("link"), Err(RemoveError::NotRegular { .. })));
 
     fs::hard_link(at("target"), at("second")).unwrap();
     for name in ["target", "second"] {
         let links = open(name);
         assert!(matches!(links, OpenError::HardLinks { links: 2, .. }));
-        one_line(&links, name, "remove the others");
+        one_line(&links, &[name, "remove the others"]);
     }
     fs::remove_file(at("second")).unwrap();
     assert_eq!(options.open("target").unwrap().id(), target.id());
@@ -274,13 +274,13 @@ fn what_is_no_segment_is_refused() {
     for name in ["fifo", "directory", "socket"] {
         let other = open(name);
         assert!(matches!(other, OpenError::NotRegular { .. }), "{name}");
-        one_line(&other, name, "not a shared segment");
+        one_line(&other, &[name, "not a shared segment"]);
         let kept = options.remove(name).unwrap_err();
         assert!(matches!(kept, RemoveError::NotRegular { .. }), "{name}");
     }
 
     File::create(at("empty")).unwrap();
-    one_line(&open("empty"), "ndshm.empty", "create the segment anew");
+    one_line(&open("empty"), &["ndshm.empty", "create the segment anew"]);
     options.remove("empty").unwrap();
 
     let nowhere = within(&dir.path().join("nowhere"));
@@ -289,18 +289,18 @@ fn what_is_no_segment_is_refused() {
         nowhere.create("a", 64).unwrap_err().to_string(),
         nowhere.remove("a").unwrap_err().to_string(),
     ] {
-        one_line(&error, "nowhere", "NDSHM_DIR");
+        one_line(&error, &["nowhere", "NDSHM_DIR"]);
     }
-    one_line(&within(&at("target")).create("a", 64).unwrap_err(), "ndshm.target", "directory");
+    one_line(&within(&at("target")).create("a", 64).unwrap_err(), &["ndshm.target", "directory"]);
 }
 
 #[test]
 fn a_filesystem_without_unnamed_files() {
     // /proc takes no files at all; what matters is a typed error that names the directory.
     let refused = within("/proc".as_ref()).create("a", 64).unwrap_err();
-    one_line(&refused, "/proc", "NDSHM_DIR");
+    one_line(&refused, &["/proc", "NDSHM_DIR"]);
     let sys = within("/sys".as_ref()).create("a", 64).unwrap_err();
-    one_line(&sys, "/sys", "NDSHM_DIR");
+    one_line(&sys, &["/sys", "NDSHM_DIR"]);
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_handle_opens_what_it_was_made_from_or_nothing() {
     assert_ne!(second.id(), handle.id());
     let other = handle.open().unwrap_err();
     assert!(matches!(other, OpenError::Mismatch { .. }));
-    one_line(&other, "ndshm.a", "new handle");
+    one_line(&other, &["ndshm.a", "new handle"]);
 
     let anonymous = SharedBuffer::anonymous(64).unwrap();
     let handle = anonymous.handle();
@@ -347,7 +347,7 @@ fn a_handle_opens_what_it_was_made_from_or_nothing() {
     let gone = handle.open().unwrap_err();
     // Another test's file may have the number by now.
     assert!(matches!(gone, OpenError::Gone { .. } | OpenError::Mismatch { .. }), "{gone}");
-    one_line(&gone, "/proc/", "holder");
+    one_line(&gone, &["/proc/", "holder"]);
 }
 
 fn raw(fd: impl AsFd) -> i32 {

@@ -50,14 +50,17 @@ pub fn scratch() -> tempfile::TempDir {
     made.expect("cannot make a directory in /dev/shm")
 }
 
-/// What an error text has to be: one line that names the thing and says what to do.
+/// What an error text has to be: one line, not too long, that names what it is about and says what
+/// to do. Gives the text.
 ///
 /// # Panics
 ///
-/// When it is not.
-pub fn one_line(error: &impl std::fmt::Display, names: &str, remedy: &str) {
+/// When it is not, or lacks one of `needles`.
+pub fn one_line(error: &impl std::fmt::Display, needles: &[&str]) -> String {
     let text = error.to_string();
-    assert!(!text.contains('\n'), "more than one line: {text}");
-    assert!(text.contains(names), "does not name {names}: {text}");
-    assert!(text.contains(remedy), "does not say {remedy}: {text}");
+    assert!(!text.contains('\n') && text.len() < 500, "not one line: {text}");
+    for needle in needles {
+        assert!(text.contains(needle), "does not say {needle:?}: {text}");
+    }
+    text
 }

@@ -33,6 +33,8 @@
 //! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
 //! | [`workers`] = `ndshm-workers` | P processes from a function |
 
+#![forbid(unsafe_code)]
+
 pub use ndarray;
 pub use ndshm_array as array;
 pub use ndshm_buffer as buffer;

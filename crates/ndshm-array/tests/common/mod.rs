@@ -1,60 +1,23 @@
-//! Names that parallel runs do not share, and what several test files ask of errors and of NumPy.
-#![allow(dead_code, reason = "each test binary uses a part")]
+//! What several test files of this crate ask for, of NumPy too.
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
-use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
-use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-/// A name in the default directory; whatever has it at the end loses it.
-pub(crate) struct Name(String);
+use ndshm_array::{PoisonedClaim, PoisonedPart};
 
-impl Name {
-    pub(crate) fn new(tag: &str) -> Self {
-        let random = RandomState::new().build_hasher().finish();
-        Self(format!("test-{tag}-{}-{random:016x}", std::process::id()))
-    }
-
-    pub(crate) fn file(&self) -> PathBuf {
-        Path::new("/dev/shm").join(format!("ndshm.{}", self.0))
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.file());
-    }
-}
-
-/// A directory on the shm filesystem, removed with all that is in it.
-pub(crate) fn scratch() -> tempfile::TempDir {
-    tempfile::Builder::new().prefix("ndshm-test-").tempdir_in("/dev/shm").unwrap()
-}
+pub(crate) use ndshm_testkit::{Name, one_line, scratch};
 
 pub(crate) fn is_empty(dir: &Path) -> bool {
     fs::read_dir(dir).unwrap().next().is_none()
 }
 
-/// Errors are one line that names what it is about and says what is wrong. Gives the text.
-pub(crate) fn one_line(error: &impl Display, needles: &[&str]) -> String {
-    let text = error.to_string();
-    assert!(!text.contains('\n') && text.len() < 500, "not one line: {text}");
-    for needle in needles {
-        assert!(text.contains(needle), "does not say {needle:?}: {text}");
-    }
-    text
+/// The one part that is poisoned among the rows of a claim.
+pub(crate) fn only<G>(claim: &PoisonedClaim<G>) -> PoisonedPart {
+    let [part] = claim.parts() else { panic!("not one part: {:?}", claim.parts()) };
+    part.clone()
 }
 
 /// A python3 that has NumPy, if there is one; says so aloud if not.

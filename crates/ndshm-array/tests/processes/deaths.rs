@@ -72,8 +72,8 @@ pub(crate) fn finder() {
     let pid: u32 = arguments()[1].parse().expect("a pid");
     match a.claim(4..5) {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((p.parts()[0].member.pid, p.parts()[0].rows.clone()), (Some(pid), 2..5));
-            assert!(!p.parts()[0].panicked);
+            assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), 2..5));
+            assert!(!only(&p).panicked);
             one_line(&p, &[&format!("pid {pid} died"), "rows 2..5", "clear_poison"]);
         }
         other => panic!("{other:?}"),
@@ -98,7 +98,7 @@ pub(crate) fn a_waiter_learns_of_a_death_soon() {
         let pid = child.pid();
         let learnt = |result: Result<(), ClaimError<()>>| match result {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((p.parts()[0].member.pid, p.parts()[0].rows.clone()), (Some(pid), 2..5));
+                assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), 2..5));
                 Instant::now()
             }
             other => panic!("{other:?}"),
@@ -136,7 +136,7 @@ pub(crate) fn one_death_with_many_claims() {
     assert!(matches!(refused, Err(ClaimError::Full { .. })), "nobody cleared it: {refused:?}");
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((p.parts()[0].member.pid, p.parts()[0].rows.len()), (Some(child.pid()), 1));
+            assert_eq!((only(&p).member.pid, only(&p).rows.len()), (Some(child.pid()), 1));
             assert!(p.into_inner().clear_poison().expect("not forked"));
         }
         other => panic!("what fills the table cannot be cleared: {other:?}"),
@@ -179,7 +179,7 @@ pub(crate) fn many_deaths_of_writers() {
     let a = open(&name);
     drop((a.claim_mut(..2).expect("not left"), a.claim_mut(5..).expect("not left")));
     assert!(
-        matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if p.parts()[0].rows.clone() == (2..5))
+        matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows == (2..5))
     );
     let mut guard = a.claim_mut(3..5).unwrap_err().into_guard().expect("poisoned, but had");
     assert!(!guard.clear_poison().expect("not forked"), "one reached further");
@@ -211,7 +211,7 @@ pub(crate) fn a_forgotten_guard_is_a_death() {
     let poisoned = |result: Result<(), ClaimError<()>>| {
         let Err(ClaimError::Poisoned(p)) = result else { panic!("{result:?}") };
         assert_eq!(
-            (p.parts()[0].member.pid, p.parts()[0].rows.clone(), p.parts()[0].panicked),
+            (only(&p).member.pid, only(&p).rows, only(&p).panicked),
             (Some(pid), 2..5, false)
         );
     };
@@ -246,10 +246,10 @@ pub(crate) fn a_panic_elsewhere() {
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
             assert_eq!(
-                (p.parts()[0].member.pid, p.parts()[0].rows.clone()),
+                (only(&p).member.pid, only(&p).rows),
                 (Some(child.pid()), 2..5)
             );
-            assert!(p.parts()[0].panicked);
+            assert!(only(&p).panicked);
             one_line(&p, &["panicked", &format!("pid {}", child.pid())]);
             assert!(p.into_inner().clear_poison().expect("not forked"));
         }

@@ -96,7 +96,7 @@ pub(crate) fn forker() {
     let child = u32::try_from(stage.word(16).load(SeqCst)).expect("a pid");
     match array.claim(6..7) {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((p.parts()[0].member.pid, p.parts()[0].rows.clone()), (Some(child), 6..8));
+            assert_eq!((only(&p).member.pid, only(&p).rows), (Some(child), 6..8));
         }
         other => panic!("{other:?}"),
     }

@@ -92,10 +92,10 @@ impl Game {
         let poisoned = |part: Range<usize>| match a.claim_mut(part.clone()) {
             Err(ClaimError::Poisoned(p)) => {
                 assert_eq!(
-                    (p.parts()[0].member.pid, p.parts()[0].rows.clone()),
+                    (only(&p).member.pid, only(&p).rows),
                     (Some(pid), rows.clone())
                 );
-                assert!(!p.parts()[0].panicked);
+                assert!(!only(&p).panicked);
                 p.into_inner()
             }
             other => panic!("{part:?} of the dead one's {rows:?}: {other:?}"),
@@ -105,7 +105,7 @@ impl Game {
         match a.claim(row..=row) {
             Err(ClaimError::Poisoned(p)) => {
                 assert_eq!(
-                    (p.parts()[0].member.pid, p.parts()[0].rows.clone()),
+                    (only(&p).member.pid, only(&p).rows),
                     (Some(pid), rows.clone())
                 );
             }
@@ -124,7 +124,7 @@ impl Game {
             Ok(_) => return false,
             Err(ClaimError::Poisoned(p)) => {
                 assert_eq!(
-                    (p.parts()[0].member.pid, p.parts()[0].rows.clone()),
+                    (only(&p).member.pid, only(&p).rows),
                     (Some(pid), rows.clone())
                 );
             }
@@ -270,7 +270,7 @@ pub(crate) fn holders_of_the_tables_lock_are_killed() {
             match game.a.write_timeout(LIMIT) {
                 Ok(_) => {}
                 Err(ClaimError::Poisoned(p)) => {
-                    assert_eq!(p.parts()[0].member.pid, Some(victim.pid()));
+                    assert_eq!(only(&p).member.pid, Some(victim.pid()));
                     assert!(p.into_inner().clear_poison().expect("not forked"));
                 }
                 Err(e) => panic!("the table does not work any more: {e}"),
