@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{ArrayRef, Dimension, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, ShapeBuilder};
+use ndarray::{ArrayRef, Dimension, Ix2, ShapeBuilder};
 use ndshm_buffer::{PersistError, RemoveError, SharedBuffer};
 
 use crate::element::Element;
@@ -31,8 +31,8 @@ use crate::segment::{Segment, label};
 /// nanoseconds, more with many claims outstanding). The rows of a claimant that died come back
 /// inside [`ClaimError::Poisoned`](crate::ClaimError::Poisoned), which says who and which rows.
 ///
-/// Whole-array names are ndarray's: `shape`, `ndim`, `len`; aliases [`SharedArray1`] to
-/// [`SharedArray6`] and [`SharedArrayD`] spare the dimension type.
+/// Whole-array names are ndarray's: `shape`, `ndim`, `len`; aliases [`SharedArray1`](crate::SharedArray1) to
+/// [`SharedArray6`](crate::SharedArray6) and [`SharedArrayD`](crate::SharedArrayD) spare the dimension type.
 ///
 /// ```
 /// use ndshm_array::SharedArray2;
@@ -58,63 +58,6 @@ pub struct SharedArray<T, D> {
     order: Order,
     elements: PhantomData<fn() -> T>,
 }
-
-/// A one-dimensional shared array.
-///
-/// ```
-/// let a = ndshm_array::SharedArray1::<f64>::zeros(5)?;
-/// assert_eq!(a.shape(), [5]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray1<T> = SharedArray<T, Ix1>;
-/// A shared matrix.
-///
-/// ```
-/// let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3))?;
-/// assert_eq!(a.shape(), [2, 3]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray2<T> = SharedArray<T, Ix2>;
-/// A three-dimensional shared array.
-///
-/// ```
-/// let a = ndshm_array::SharedArray3::<f64>::zeros((2, 3, 4))?;
-/// assert_eq!(a.shape(), [2, 3, 4]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray3<T> = SharedArray<T, Ix3>;
-/// A four-dimensional shared array.
-///
-/// ```
-/// let a = ndshm_array::SharedArray4::<f64>::zeros((2, 3, 4, 5))?;
-/// assert_eq!(a.shape(), [2, 3, 4, 5]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray4<T> = SharedArray<T, Ix4>;
-/// A five-dimensional shared array.
-///
-/// ```
-/// let a = ndshm_array::SharedArray5::<f64>::zeros((2, 3, 4, 5, 6))?;
-/// assert_eq!(a.shape(), [2, 3, 4, 5, 6]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray5<T> = SharedArray<T, Ix5>;
-/// A six-dimensional shared array.
-///
-/// ```
-/// let a = ndshm_array::SharedArray6::<f64>::zeros((2, 3, 4, 5, 6, 7))?;
-/// assert_eq!(a.shape(), [2, 3, 4, 5, 6, 7]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArray6<T> = SharedArray<T, Ix6>;
-/// A shared array whose number of dimensions is known at run time.
-///
-/// ```
-/// let a = ndshm_array::SharedArrayD::<f64>::zeros(&[2, 3][..])?;
-/// assert_eq!(a.shape(), [2, 3]);
-/// # Ok::<(), ndshm_array::CreateError>(())
-/// ```
-pub type SharedArrayD<T> = SharedArray<T, IxDyn>;
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// An anonymous array of zeros: for workers that are handed it. `shape` is ndarray's: `(2, 3)`
@@ -451,7 +394,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     }
 }
 
-impl<T: Element> SharedArray2<T> {
+impl<T: Element> SharedArray<T, Ix2> {
     /// The number of columns.
     ///
     /// ```

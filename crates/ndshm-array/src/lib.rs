@@ -30,6 +30,7 @@
 //! ```
 
 mod access;
+mod aliases;
 mod array;
 mod claim;
 mod element;
@@ -46,10 +47,11 @@ mod save;
 mod segment;
 
 pub use access::ClaimResult;
-pub use array::{
-    SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
-    SharedArray6, SharedArrayD,
+pub use aliases::{
+    SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
+    SharedArrayD,
 };
+pub use array::SharedArray;
 pub use claim::{ClaimError, PoisonedClaim, PoisonedPart, ReadGuard, WriteGuard};
 pub use element::Element;
 pub use error::{CreateError, LoadError, OpenError, SaveError};

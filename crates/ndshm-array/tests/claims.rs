@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Name, one_line};
+use common::{Name, one_line, only};
 use ndarray::{IxDyn, ShapeBuilder, arr0};
 use ndshm_array::{
     ClaimError, ReadGuard, SharedArray, SharedArray1, SharedArray2, SharedArrayD, WriteGuard,
@@ -338,9 +338,7 @@ fn a_panic_poisons_what_was_written_to_and_no_more() -> Test {
         assert_eq!(guard.clear_poison()?, whole, "{rows:?}");
     }
     drop(a.claim_mut(2..4)?);
-    assert!(
-        matches!(a.read(), Err(ClaimError::Poisoned(p)) if only(&p).rows == (6..7))
-    );
+    assert!(matches!(a.read(), Err(ClaimError::Poisoned(p)) if only(&p).rows == (6..7)));
     assert!(a.write().err().unwrap().into_guard().unwrap().clear_poison()?);
     drop(a.write()?);
     // A guard taken while unwinding is none that the panic interrupted.

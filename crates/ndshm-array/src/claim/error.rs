@@ -250,10 +250,17 @@ impl fmt::Display for PoisonedPart {
     }
 }
 
+/// Parts that an error text names one by one.
+const SHOWN: usize = 4;
+
 impl<G> fmt::Display for PoisonedClaim<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, part) in self.parts.iter().enumerate() {
+        // There may be a thousand, and this is one line.
+        for (i, part) in self.parts.iter().take(SHOWN).enumerate() {
             write!(f, "{}{part}", if i > 0 { ", " } else { "" })?;
+        }
+        if let Some(more) = self.parts.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+            write!(f, ", and {more} more such parts")?;
         }
         f.write_str(
             ": these rows may be half-changed; mend them and call clear_poison on a claim that \

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ndshm_array::{ClaimError, SharedArray1, SharedArray2};
 use ndshm_testkit::{Child, Role, Samples, SharedMemory, arguments, until};
 
-use crate::common::{Name, one_line};
+use crate::common::{Name, one_line, only};
 
 const LIMIT: Duration = Duration::from_secs(30);
 const ENTRIES: usize = 1024;
@@ -136,7 +136,11 @@ pub(crate) fn one_death_with_many_claims() {
     assert!(matches!(refused, Err(ClaimError::Full { .. })), "nobody cleared it: {refused:?}");
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows.len()), (Some(child.pid()), 1));
+            let parts = p.parts();
+            assert!(parts.iter().all(|part| part.member.pid == Some(child.pid())));
+            assert!(parts.len() >= ENTRIES - 1, "only {} parts are told of", parts.len());
+            assert!((0..).zip(parts).all(|(row, part)| part.rows == (row..row + 1)));
+            one_line(&p, &["died", "rows 3..4", "more such parts", "clear_poison"]);
             assert!(p.into_inner().clear_poison().expect("not forked"));
         }
         other => panic!("what fills the table cannot be cleared: {other:?}"),
@@ -178,9 +182,7 @@ pub(crate) fn many_deaths_of_writers() {
     }
     let a = open(&name);
     drop((a.claim_mut(..2).expect("not left"), a.claim_mut(5..).expect("not left")));
-    assert!(
-        matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows == (2..5))
-    );
+    assert!(matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows == (2..5)));
     let mut guard = a.claim_mut(3..5).unwrap_err().into_guard().expect("poisoned, but had");
     assert!(!guard.clear_poison().expect("not forked"), "one reached further");
     drop(guard);
@@ -245,10 +247,7 @@ pub(crate) fn a_panic_elsewhere() {
     drop(a.claim_mut(5..).expect("a panic while reading harms nothing"));
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!(
-                (only(&p).member.pid, only(&p).rows),
-                (Some(child.pid()), 2..5)
-            );
+            assert_eq!((only(&p).member.pid, only(&p).rows), (Some(child.pid()), 2..5));
             assert!(only(&p).panicked);
             one_line(&p, &["panicked", &format!("pid {}", child.pid())]);
             assert!(p.into_inner().clear_poison().expect("not forked"));

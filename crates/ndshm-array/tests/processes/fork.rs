@@ -8,7 +8,7 @@ use ndshm_array::{ClaimError, SharedArray1, SharedMutex};
 use ndshm_sync::LockError;
 use ndshm_testkit::{Role, SharedMemory, arguments, until};
 
-use crate::common::{Name, one_line};
+use crate::common::{Name, one_line, only};
 
 const LIMIT: Duration = Duration::from_secs(30);
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ndshm_array::{ClaimError, SharedArray2};
 use ndshm_testkit::{Child, Rng, Role, Samples, SharedMemory, until};
 
-use crate::common::Name;
+use crate::common::{Name, only};
 use crate::victim::{BYSTANDER, COLUMNS, Doing, READ, ROUNDS, ROWS, State, VICTIMS};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -91,10 +91,7 @@ impl Game {
         drop(a.claim_mut(rows.end..VICTIMS).expect("after the dead one's rows"));
         let poisoned = |part: Range<usize>| match a.claim_mut(part.clone()) {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!(
-                    (only(&p).member.pid, only(&p).rows),
-                    (Some(pid), rows.clone())
-                );
+                assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), rows.clone()));
                 assert!(!only(&p).panicked);
                 p.into_inner()
             }
@@ -104,10 +101,7 @@ impl Game {
         let whole = rows.len() == 1;
         match a.claim(row..=row) {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!(
-                    (only(&p).member.pid, only(&p).rows),
-                    (Some(pid), rows.clone())
-                );
+                assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), rows.clone()));
             }
             other => panic!("row {row} of the dead one's {rows:?}: {other:?}"),
         }
@@ -123,10 +117,7 @@ impl Game {
         match self.a.claim_mut(..VICTIMS) {
             Ok(_) => return false,
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!(
-                    (only(&p).member.pid, only(&p).rows),
-                    (Some(pid), rows.clone())
-                );
+                assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), rows.clone()));
             }
             Err(e) => panic!("{e}"),
         }

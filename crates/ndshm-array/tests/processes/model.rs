@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use ndarray::Ix2;
-use ndshm_array::{ClaimError, ReadGuard, SharedArray2, WriteGuard};
+use ndshm_array::{ClaimError, PoisonedPart, ReadGuard, SharedArray2, WriteGuard};
 use ndshm_testkit::{Child, Rng, Role, SharedMemory, arguments, until};
 
 use crate::common::Name;
@@ -16,6 +16,8 @@ use crate::common::Name;
 const ROWS: usize = 24;
 const SEATS: usize = 4;
 const STEPS: usize = 4000;
+/// Bytes for a step or an outcome.
+const LINE: usize = 4096;
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ type By = (u32, Range<usize>, bool);
 #[derive(Clone, Debug, PartialEq)]
 enum Outcome {
     Had,
-    Poisoned(By),
+    Poisoned(Vec<By>),
     Overlap(By),
     Own(Range<usize>),
     Released,
@@ -98,12 +100,11 @@ impl<'a> Actor<'a> {
         match result {
             Ok(guard) => (Some(guard), Outcome::Had),
             Err(ClaimError::Poisoned(p)) => {
-                let by = (
-                    p.parts()[0].member.pid.expect("known"),
-                    p.parts()[0].rows.clone(),
-                    p.parts()[0].panicked,
-                );
-                (Some(p.into_inner()), Outcome::Poisoned(by))
+                let by = |part: &PoisonedPart| {
+                    (part.member.pid.expect("known"), part.rows.clone(), part.panicked)
+                };
+                let parts = p.parts().iter().map(by).collect();
+                (Some(p.into_inner()), Outcome::Poisoned(parts))
             }
             Err(ClaimError::Overlap { held, by, .. }) => {
                 (None, Outcome::Overlap((by.pid.expect("known"), held, false)))
@@ -114,20 +115,23 @@ impl<'a> Actor<'a> {
     }
 }
 
-/// Steps and outcomes in eight words at the place of a seat: one to count, seven to say.
+/// Steps and outcomes at the place of a seat: a word to count them, one for the length, the rest.
 struct Line<'a>(&'a SharedMemory, usize);
 
 impl Line<'_> {
-    fn put(&self, count: u64, words: [u64; 5]) {
-        for (i, word) in words.into_iter().enumerate() {
-            self.0.word(self.1 + 8 + 8 * i).store(word, SeqCst);
+    fn put(&self, count: u64, words: &[u64]) {
+        assert!(words.len() < LINE / 8 - 2, "too much to say");
+        self.0.word(self.1 + 8).store(words.len() as u64, SeqCst);
+        for (i, word) in words.iter().enumerate() {
+            self.0.word(self.1 + 16 + 8 * i).store(*word, SeqCst);
         }
         self.0.word(self.1).store(count, SeqCst);
     }
 
-    fn get(&self, count: u64) -> [u64; 5] {
+    fn get(&self, count: u64) -> Vec<u64> {
         until("the other side answers", LIMIT, || self.0.word(self.1).load(SeqCst) == count);
-        std::array::from_fn(|i| self.0.word(self.1 + 8 + 8 * i).load(SeqCst))
+        let words = usize::try_from(self.0.word(self.1 + 8).load(SeqCst)).expect("a length");
+        (0..words).map(|i| self.0.word(self.1 + 16 + 8 * i).load(SeqCst)).collect()
     }
 }
 
@@ -135,18 +139,18 @@ fn range(start: u64, end: u64) -> Range<usize> {
     usize::try_from(start).expect("a row")..usize::try_from(end).expect("a row")
 }
 
-fn encode_step(step: &Step) -> [u64; 5] {
+fn encode_step(step: &Step) -> [u64; 4] {
     match step {
         Step::Claim { exclusive, rows } => {
-            [0, u64::from(*exclusive), rows.start as u64, rows.end as u64, 0]
+            [0, u64::from(*exclusive), rows.start as u64, rows.end as u64]
         }
-        Step::Release(i) => [1, *i as u64, 0, 0, 0],
-        Step::Panic(i) => [2, *i as u64, 0, 0, 0],
-        Step::Clear(i) => [3, *i as u64, 0, 0, 0],
+        Step::Release(i) => [1, *i as u64, 0, 0],
+        Step::Panic(i) => [2, *i as u64, 0, 0],
+        Step::Clear(i) => [3, *i as u64, 0, 0],
     }
 }
 
-fn decode_step(w: [u64; 5]) -> Step {
+fn decode_step(w: &[u64]) -> Step {
     let index = usize::try_from(w[1]).expect("an index");
     match w[0] {
         0 => Step::Claim { exclusive: w[1] == 1, rows: range(w[2], w[3]) },
@@ -156,27 +160,34 @@ fn decode_step(w: [u64; 5]) -> Step {
     }
 }
 
-fn encode_outcome(outcome: &Outcome) -> [u64; 5] {
-    let by = |code, (pid, rows, panicked): &By| {
-        [code, u64::from(*pid), rows.start as u64, rows.end as u64, u64::from(*panicked)]
-    };
+/// Who, rows and how in one word.
+fn pack((pid, rows, panicked): &By) -> u64 {
+    let [start, end] = [rows.start, rows.end].map(|row| row as u64);
+    u64::from(*pid) << 32 | start << 16 | end << 8 | u64::from(*panicked)
+}
+
+fn unpack(word: u64) -> By {
+    let rows = range(word >> 16 & 0xff, word >> 8 & 0xff);
+    (u32::try_from(word >> 32).expect("32 bits"), rows, word & 1 == 1)
+}
+
+fn encode_outcome(outcome: &Outcome) -> Vec<u64> {
     match outcome {
-        Outcome::Had => [0; 5],
-        Outcome::Poisoned(b) => by(1, b),
-        Outcome::Overlap(b) => by(2, b),
-        Outcome::Own(rows) => by(3, &(0, rows.clone(), false)),
-        Outcome::Released => [4, 0, 0, 0, 0],
-        Outcome::Cleared(all) => [5, u64::from(*all), 0, 0, 0],
+        Outcome::Had => vec![0],
+        Outcome::Poisoned(parts) => [1].into_iter().chain(parts.iter().map(pack)).collect(),
+        Outcome::Overlap(by) => vec![2, pack(by)],
+        Outcome::Own(rows) => vec![3, pack(&(0, rows.clone(), false))],
+        Outcome::Released => vec![4],
+        Outcome::Cleared(all) => vec![5, u64::from(*all)],
     }
 }
 
-fn decode_outcome(w: [u64; 5]) -> Outcome {
-    let by = || (u32::try_from(w[1]).expect("a pid"), range(w[2], w[3]), w[4] == 1);
+fn decode_outcome(w: &[u64]) -> Outcome {
     match w[0] {
         0 => Outcome::Had,
-        1 => Outcome::Poisoned(by()),
-        2 => Outcome::Overlap(by()),
-        3 => Outcome::Own(by().1),
+        1 => Outcome::Poisoned(w[1..].iter().copied().map(unpack).collect()),
+        2 => Outcome::Overlap(unpack(w[1])),
+        3 => Outcome::Own(unpack(w[1]).1),
         4 => Outcome::Released,
         _ => Outcome::Cleared(w[1] == 1),
     }
@@ -190,10 +201,10 @@ pub(crate) fn actor() {
     // SAFETY: all who have the name are these tests, which use claims.
     let a = unsafe { SharedArray2::<u64>::open(name) }.expect("it is there");
     let mut actor = Actor { a: &a, held: Vec::new() };
-    let (steps, outcomes) = (Line(&stage, seat * 128), Line(&stage, seat * 128 + 64));
+    let (steps, outcomes) = (Line(&stage, 2 * seat * LINE), Line(&stage, (2 * seat + 1) * LINE));
     for count in 1.. {
-        let step = decode_step(steps.get(count));
-        outcomes.put(count, encode_outcome(&actor.take(&step)));
+        let step = decode_step(&steps.get(count));
+        outcomes.put(count, &encode_outcome(&actor.take(&step)));
     }
 }
 
@@ -224,11 +235,20 @@ impl Model {
                 let against = |e: &&&Entry| !e.poisoned && (*exclusive || e.exclusive);
                 let against: Vec<_> = met.iter().filter(against).collect();
                 let poison: Vec<_> = met.iter().filter(|e| e.poisoned).collect();
+                // A thread's own claims are told of before any other's.
+                let own = against.iter().any(|e| e.by.0 == pid);
                 let right = match outcome {
                     Outcome::Own(held) => against.iter().any(|e| e.by.0 == pid && e.by.1 == *held),
-                    Outcome::Overlap(by) => by.0 != pid && against.iter().any(|e| e.by == *by),
-                    Outcome::Poisoned(by) => {
-                        against.is_empty() && poison.iter().any(|e| e.by == *by)
+                    Outcome::Overlap(by) => !own && against.iter().any(|e| e.by == *by),
+                    // All of them, whatever the order.
+                    Outcome::Poisoned(parts) => {
+                        let words = |parts: &mut dyn Iterator<Item = &By>| {
+                            let mut words: Vec<u64> = parts.map(pack).collect();
+                            words.sort_unstable();
+                            words
+                        };
+                        let all = words(&mut poison.iter().map(|e| &e.by));
+                        against.is_empty() && !all.is_empty() && all == words(&mut parts.iter())
                     }
                     Outcome::Had => against.is_empty() && poison.is_empty(),
                     _ => false,
@@ -303,13 +323,13 @@ impl Model {
 }
 
 pub(crate) fn outcomes_are_those_of_the_model() {
-    let (name, stage) = (Name::new("model"), SharedMemory::create(4096));
+    let (name, stage) = (Name::new("model"), SharedMemory::create(2 * SEATS * LINE));
     let a = SharedArray2::<u64>::options().name(&*name).zeros((ROWS, 3)).expect("room");
     let mut me = Actor { a: &a, held: Vec::new() };
     let mut rng = Rng::of_this_run();
     let spawn = |seat: usize| -> (Child, u64) {
-        stage.word(seat * 128).store(0, SeqCst);
-        stage.word(seat * 128 + 64).store(0, SeqCst);
+        stage.word(2 * seat * LINE).store(0, SeqCst);
+        stage.word((2 * seat + 1) * LINE).store(0, SeqCst);
         let role = Role::new("model::actor").shared(stage.file()).arg(&*name).arg(seat);
         (role.spawn(), 0)
     };
@@ -334,8 +354,8 @@ pub(crate) fn outcomes_are_those_of_the_model() {
             }
             let step = model.next(child.pid(), &mut rng);
             *count += 1;
-            Line(&stage, seat * 128).put(*count, encode_step(&step));
-            let outcome = decode_outcome(Line(&stage, seat * 128 + 64).get(*count));
+            Line(&stage, 2 * seat * LINE).put(*count, &encode_step(&step));
+            let outcome = decode_outcome(&Line(&stage, (2 * seat + 1) * LINE).get(*count));
             model.check(child.pid(), &step, &outcome);
             outcome
         };

@@ -1,10 +1,10 @@
 //! Who is alive: the processes that take part in a region.
 
+mod error;
 mod fork;
+mod id;
 mod table;
 
-use std::fmt;
-use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
@@ -13,119 +13,10 @@ use std::sync::atomic::AtomicUsize;
 use crate::Layout;
 use crate::region::Region;
 use crate::sys::{self, Listed};
+pub use error::JoinError;
 use fork::{ForkLock, Identity};
+pub use id::{Member, MemberId};
 use table::{SLOTS, Stamp, Table, VERSION};
-
-/// A process's place in a region: a slot of the table and the generation it was taken in.
-///
-/// This is what lock words name as their owner. It holds no process id: whether its member lives
-/// is asked of the kernel, through the lock on the slot's byte.
-///
-/// ```
-/// use ndshm_sync::MemberId;
-///
-/// # let members = ndshm_testkit::members!();
-/// let me = members.me();
-/// assert_eq!(MemberId::from_bits(me.to_bits()), Some(me));
-/// assert_eq!(me.to_string(), format!("member {}.{}", me.slot(), me.generation()));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MemberId {
-    slot: u16,
-    generation: u32,
-}
-
-impl MemberId {
-    /// The slot, from 0.
-    ///
-    /// ```
-    /// # use ndshm_sync::Members;
-    /// # let members = ndshm_testkit::members!();
-    /// assert!(usize::from(members.me().slot()) < Members::MOST);
-    /// ```
-    #[must_use]
-    pub const fn slot(self) -> u16 {
-        self.slot
-    }
-
-    /// How many times the slot had been taken when this member took it; never 0.
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// assert_eq!(members.me().generation(), 1); // the first in a slot of fresh memory
-    /// ```
-    #[must_use]
-    pub const fn generation(self) -> u32 {
-        self.generation
-    }
-
-    /// As a lock word carries it: slot in bits 0 to 15, generation in bits 32 to 63.
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// let me = members.me();
-    /// assert_eq!(me.to_bits() & 0xffff, u64::from(me.slot()));
-    /// assert_eq!(me.to_bits() >> 32, u64::from(me.generation()));
-    /// ```
-    #[must_use]
-    pub const fn to_bits(self) -> u64 {
-        (self.generation as u64) << 32 | self.slot as u64
-    }
-
-    /// The member that such a word names; the other bits are ignored. `None` for generation 0,
-    /// which no member has.
-    ///
-    /// ```
-    /// use ndshm_sync::MemberId;
-    ///
-    /// let id = MemberId::from_bits(7 << 32 | 3).unwrap();
-    /// assert_eq!((id.slot(), id.generation()), (3, 7));
-    /// assert_eq!(MemberId::from_bits(3), None);
-    /// ```
-    #[must_use]
-    #[allow(clippy::cast_possible_truncation, reason = "takes the fields out of the word")]
-    pub const fn from_bits(bits: u64) -> Option<Self> {
-        let generation = (bits >> 32) as u32;
-        if generation == 0 { None } else { Some(Self { slot: bits as u16, generation }) }
-    }
-}
-
-impl fmt::Display for MemberId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "member {}.{}", self.slot, self.generation)
-    }
-}
-
-/// What is known of a member, alive or dead: for error texts and reports.
-///
-/// ```
-/// # use ndshm_sync::Members;
-/// # let members = ndshm_testkit::members!();
-/// let other = Members::join_as(members.region(), 3)?;
-/// let who = members.describe(other.me());
-/// assert_eq!(who.to_string(), format!("rank 3 (pid {})", std::process::id()));
-/// # Ok::<(), ndshm_sync::JoinError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Its place in the table.
-    pub id: MemberId,
-    /// Its process id as it saw it itself, in its own PID namespace; `None` once another member
-    /// has taken the slot.
-    pub pid: Option<u32>,
-    /// Its rank, where it joined with one and the slot has not been taken since.
-    pub rank: Option<u32>,
-}
-
-impl fmt::Display for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.rank, self.pid) {
-            (Some(rank), Some(pid)) => write!(f, "rank {rank} (pid {pid})"),
-            (None, Some(pid)) => write!(f, "pid {pid}"),
-            _ => self.id.fmt(f),
-        }
-    }
-}
 
 /// This process's membership of a region; dropping it leaves.
 ///
@@ -402,57 +293,4 @@ impl Drop for Members<'_> {
         // this value's own (liveness invariant 1).
         unsafe { std::mem::ManuallyDrop::drop(&mut self.liveness) };
     }
-}
-
-/// Why a process could not join a region.
-///
-/// ```
-/// # use std::os::fd::AsFd;
-/// use ndshm_sync::{JoinError, Members, Region};
-///
-/// # let (base, file) = ndshm_testkit::map_memfd(4096);
-/// // SAFETY: fresh memory, mapped as long as the process lives, used for nothing else.
-/// let page = unsafe { Region::new(base, 4096, file.as_fd()) };
-/// assert!(matches!(Members::join(page), Err(JoinError::Region { len: 4096, need: 16384 })));
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// The region is shorter than the table, or its address is not a multiple of 64.
-    #[error(
-        "cannot join the region: it has {len} bytes, the table of members needs {need} at an \
-         address that is a multiple of 64"
-    )]
-    Region {
-        /// Length of the region in bytes.
-        len: usize,
-        /// Length of the table in bytes.
-        need: usize,
-    },
-    /// The region does not begin with a table of this version.
-    #[error(
-        "cannot join the region: its table of members says version {found:#x}, this build knows \
-         {known:#x}; use the same version of ndshm-sync in all programs, or fresh zeroed memory"
-    )]
-    Version {
-        /// What the table says.
-        found: u64,
-        /// What this build writes.
-        known: u64,
-    },
-    /// All slots are taken by living processes.
-    #[error("cannot join the region: all {most} places are taken by living processes")]
-    Full {
-        /// How many slots there are.
-        most: usize,
-    },
-    /// The file could not be opened a second time, through /proc/self/fd.
-    #[error(
-        "cannot join the region: its file cannot be opened once more through /proc/self/fd ({0}); \
-         mount /proc, and map the file read-write"
-    )]
-    Reopen(#[source] io::Error),
-    /// Another system call failed.
-    #[error("cannot join the region: {0}")]
-    System(#[source] io::Error),
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::guard::MutexGuard;
-use super::raw::Culprit;
+use super::outcome::Culprit;
 use crate::member::{Member, Members};
 
 /// Why [`Mutex::lock`](super::Mutex::lock) and its kin did not simply return a guard.

@@ -2,11 +2,13 @@
 
 mod error;
 mod guard;
+mod outcome;
 mod raw;
 mod typed;
 
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
-pub use raw::{Acquired, Culprit, NotAcquired, RawMutex};
+pub use outcome::{Acquired, Culprit, NotAcquired};
+pub use raw::RawMutex;
 pub(crate) use raw::{low, low_half};
 pub use typed::{Mutex, MutexCell};

@@ -10,7 +10,8 @@ use bytemuck::Pod;
 
 use super::error::{LockError, Poisoned};
 use super::guard::MutexGuard;
-use super::raw::{Acquired, NotAcquired, RawMutex};
+use super::outcome::{Acquired, NotAcquired};
+use super::raw::RawMutex;
 use crate::layout::{LayoutError, Place};
 use crate::member::Members;
 

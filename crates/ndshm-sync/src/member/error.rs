@@ -1,0 +1,56 @@
+//! Why a process could not join.
+
+use std::io;
+
+/// Why a process could not join a region.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// use ndshm_sync::{JoinError, Members, Region};
+///
+/// # let (base, file) = ndshm_testkit::map_memfd(4096);
+/// // SAFETY: fresh memory, mapped as long as the process lives, used for nothing else.
+/// let page = unsafe { Region::new(base, 4096, file.as_fd()) };
+/// assert!(matches!(Members::join(page), Err(JoinError::Region { len: 4096, need: 16384 })));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The region is shorter than the table, or its address is not a multiple of 64.
+    #[error(
+        "cannot join the region: it has {len} bytes, the table of members needs {need} at an \
+         address that is a multiple of 64"
+    )]
+    Region {
+        /// Length of the region in bytes.
+        len: usize,
+        /// Length of the table in bytes.
+        need: usize,
+    },
+    /// The region does not begin with a table of this version.
+    #[error(
+        "cannot join the region: its table of members says version {found:#x}, this build knows \
+         {known:#x}; use the same version of ndshm-sync in all programs, or fresh zeroed memory"
+    )]
+    Version {
+        /// What the table says.
+        found: u64,
+        /// What this build writes.
+        known: u64,
+    },
+    /// All slots are taken by living processes.
+    #[error("cannot join the region: all {most} places are taken by living processes")]
+    Full {
+        /// How many slots there are.
+        most: usize,
+    },
+    /// The file could not be opened a second time, through /proc/self/fd.
+    #[error(
+        "cannot join the region: its file cannot be opened once more through /proc/self/fd ({0}); \
+         mount /proc, and map the file read-write"
+    )]
+    Reopen(#[source] io::Error),
+    /// Another system call failed.
+    #[error("cannot join the region: {0}")]
+    System(#[source] io::Error),
+}
