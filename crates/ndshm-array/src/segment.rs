@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use ndshm_buffer::{BufferOptions, SegmentId, SharedBuffer};
+use ndshm_buffer::{BufferOptions, PerProcess, SegmentId, SharedBuffer};
 use ndshm_sync::{JoinError, Members, Region};
-use parking_lot::Mutex;
 
 use crate::claim::ClaimTable;
 use crate::error::{CreateError, OpenError};
@@ -75,7 +74,7 @@ pub(crate) fn label(buffer: &SharedBuffer) -> String {
 
 /// The segments of this process. One membership a segment: a claim is a matter between members,
 /// and between the threads of one.
-static SEGMENTS: LazyLock<Mutex<Segments>> = LazyLock::new(Mutex::default);
+static SEGMENTS: PerProcess<Mutex<Segments>> = PerProcess::new();
 
 /// By inode, and whether mapped read-only.
 type Segments = HashMap<(SegmentId, bool), Weak<Segment>>;
@@ -112,14 +111,11 @@ impl Segment {
     /// That its other users follow the protocol is for the caller to know (`ArrayHandle::open`).
     pub(crate) fn attach(buffer: SharedBuffer, kind: Kind) -> Result<Arc<Self>, AttachError> {
         let key = (buffer.id(), buffer.is_read_only());
-        let mut segments = SEGMENTS.lock();
+        let mut segments = SEGMENTS.get().lock().unwrap_or_else(PoisonError::into_inner);
         let footer = Footer::read(&buffer).map_err(AttachError::Format)?;
         let places = footer.check(kind, buffer.len()).map_err(AttachError::Format)?;
         if let Some(segment) = segments.get(&key).and_then(Weak::upgrade) {
-            // Stale in a forked child: what it inherited is the parent's, so it joins anew.
-            if segment.members.as_ref().is_none_or(Members::is_mine) {
-                return Ok(segment);
-            }
+            return Ok(segment);
         }
         let members = if buffer.is_read_only() {
             None

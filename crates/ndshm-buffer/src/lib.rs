@@ -75,6 +75,7 @@ mod open;
 mod options;
 #[cfg(feature = "serde")]
 pub mod passing;
+mod per_process;
 mod registry;
 mod room;
 mod sys;
@@ -90,6 +91,7 @@ pub use handle::BufferHandle;
 pub use id::SegmentId;
 pub use name::NameError;
 pub use options::BufferOptions;
+pub use per_process::PerProcess;
 pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.

@@ -5,19 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use parking_lot::Mutex;
-
+use crate::PerProcess;
 use crate::mapping::{Key, Mapping};
 use crate::sys::Region;
 
+type Mappings = BTreeMap<Key, Weak<Mapping>>;
+
 /// The mappings that live. An entry whose mapping is being dropped is dead and may be replaced.
-static MAPPINGS: Mutex<BTreeMap<Key, Weak<Mapping>>> = Mutex::new(BTreeMap::new());
+static MAPPINGS: PerProcess<Mutex<Mappings>> = PerProcess::new();
+
+/// A panic between two changes leaves the map whole.
+fn mappings() -> MutexGuard<'static, Mappings> {
+    MAPPINGS.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The mapping of this segment, where there is one.
 pub(crate) fn find(key: Key) -> Option<Arc<Mapping>> {
-    MAPPINGS.lock().get(&key)?.upgrade()
+    mappings().get(&key)?.upgrade()
 }
 
 /// The mapping of this segment; `make` supplies its parts where there is none yet.
@@ -27,7 +33,7 @@ pub(crate) fn find_or_map<E>(
     key: Key,
     make: impl FnOnce() -> Result<(Region, OwnedFd), E>,
 ) -> Result<Arc<Mapping>, E> {
-    let mut mappings = MAPPINGS.lock();
+    let mut mappings = mappings();
     if let Some(mapping) = mappings.get(&key).and_then(Weak::upgrade) {
         return Ok(mapping);
     }
@@ -40,7 +46,7 @@ pub(crate) fn find_or_map<E>(
 
 /// Takes a mapping that is being dropped off the list, unless a new one stands in its place already.
 pub(crate) fn forget(key: Key) {
-    let mut mappings = MAPPINGS.lock();
+    let mut mappings = mappings();
     if mappings.get(&key).is_some_and(|entry| entry.strong_count() == 0) {
         mappings.remove(&key);
     }

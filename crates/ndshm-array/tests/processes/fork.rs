@@ -14,7 +14,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Forks, has the child end well if `child` does not panic, and waits for that.
 fn fork(child: impl FnOnce()) {
-    // SAFETY: this process has one thread, so the child finds everything as it was.
+    // SAFETY: what the child does with this crate is what is tested here; the C library's allocator
+    // sees to itself in a fork.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -127,4 +128,32 @@ pub(crate) fn a_forked_child_has_nothing_of_its_parents() {
     stage.word(8).store(1, SeqCst);
     forker.succeed(LIMIT);
     drop(a.claim_mut(..6).expect("it let go as it ended"));
+}
+
+/// Forks while its other threads open and drop arrays; each child opens one anew.
+pub(crate) fn threaded_forker() {
+    let name = arguments()[0].clone();
+    let a = SharedArray1::<u64>::options().name(&*name).zeros(8).expect("room");
+    for _ in 0..3 {
+        std::thread::spawn(|| {
+            loop {
+                drop(SharedArray1::<u64>::zeros(8).expect("room"));
+            }
+        });
+    }
+    for round in 1..=40 {
+        fork(|| {
+            assert!(matches!(a.read().map(drop), Err(ClaimError::Forked)));
+            // SAFETY: only this test has the name, and uses claims.
+            let anew = unsafe { SharedArray1::<u64>::open(&name) }.expect("the name is there");
+            anew.write().expect("free").fill(round);
+        });
+        assert_eq!(a.read().expect("free").sum(), 8 * round);
+    }
+}
+
+pub(crate) fn a_child_of_a_threaded_process_opens_anew() {
+    let name = Name::new("threads");
+    let mut forker = Role::new("fork::threaded_forker").arg(&*name).spawn();
+    forker.succeed(LIMIT);
 }
