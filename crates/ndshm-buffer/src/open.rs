@@ -129,12 +129,18 @@ fn attach(
 ) -> Result<Arc<Mapping>, OpenError> {
     let len = usize::try_from(facts.len)
         .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
-    registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
+    let mapping = registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
         let fd = supply()?;
         let region = Region::map(fd.as_fd(), len, access.writable())
             .map_err(|source| os(path, "map it", source))?;
-        Ok((region, fd))
-    })
+        Ok::<_, OpenError>((region, fd))
+    })?;
+    if mapping.len() != len {
+        // Somebody has resized the file under a mapping of this process: parts of that may be gone.
+        let mapped = mapping.len();
+        return Err(OpenError::Resized { path: path.to_owned(), mapped, len });
+    }
+    Ok(mapping)
 }
 
 fn mark(fd: &OwnedFd, path: &Path) -> Result<(), OpenError> {

@@ -354,3 +354,16 @@ fn raw(fd: impl AsFd) -> i32 {
     use std::os::fd::AsRawFd;
     fd.as_fd().as_raw_fd()
 }
+
+#[test]
+fn what_was_truncated_under_its_mapping_is_refused() {
+    let dir = scratch();
+    let options = within(dir.path());
+    let buffer = options.create("a", 3 << 20).unwrap();
+    for len in [4096, 5 << 20] {
+        fs::File::options().write(true).open(buffer.path().unwrap()).unwrap().set_len(len).unwrap();
+        let refused = options.open("a").unwrap_err();
+        assert!(matches!(refused, OpenError::Resized { mapped: 3145728, .. }), "{refused}");
+        one_line(&refused, &["ndshm.a", "create the segment anew"]);
+    }
+}

@@ -15,6 +15,19 @@ use crate::name::NameError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
+    /// This process has it mapped with another length than it has now.
+    #[error(
+        "{path}: was resized by another program, from {mapped} bytes to {len}, under this process, which has it mapped; \
+         drop what it has of it, and create the segment anew", path = path.display()
+    )]
+    Resized {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes are mapped.
+        mapped: usize,
+        /// How many the file has.
+        len: usize,
+    },
     /// It holds more than bytes: locks, typed values, which safe code must not touch.
     #[error(
         "{segment}: belongs to a layer above raw buffers (an array, a lock); open it with the crate that made it"
