@@ -1,43 +1,22 @@
 //! The NPY format: round trips, refusals, what NumPy makes of it.
 
+#[path = "common/npy.rs"]
+mod common;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::{decode, header, with_text};
 use ndshm_array::npy::{
-    Dtype, EncodeError, HEADER_LEN, HeaderError, MAX_AXES, NpyError, NpyFile, NpyHeader, Order,
-    write_npy,
+    Dtype, EncodeError, HEADER_LEN, MAX_AXES, NpyError, NpyFile, NpyHeader, Order, write_npy,
 };
 
 type Test = Result<(), Box<dyn std::error::Error>>;
 
-fn header(descr: &str, order: Order, shape: &[usize]) -> NpyHeader {
-    NpyHeader { descr: descr.into(), order, shape: shape.to_vec() }
-}
-
-/// A version 1.0 file with `dict` as the text of its header.
-fn with_text(dict: &str) -> Vec<u8> {
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend(((dict.len() + 1) as u16).to_le_bytes());
-    bytes.extend(dict.as_bytes());
-    bytes.push(b'\n');
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Result<NpyHeader, HeaderError> {
-    NpyHeader::decode(bytes).map(|(header, _)| header)
-}
-
 /// A python3 that has NumPy, if there is one.
 fn numpy() -> Option<&'static str> {
-    let found = ["python3", "python"].into_iter().find(|python| {
-        let output = Command::new(python).args(["-c", "import numpy"]).output();
-        output.is_ok_and(|output| output.status.success())
-    });
-    if found.is_none() {
-        println!("SKIPPED: no python3 with NumPy here, so NumPy was not asked");
-    }
-    found
+    ndshm_testkit::numpy("what NumPy makes of files")
 }
 
 fn names_in(dir: &Path) -> Vec<PathBuf> {

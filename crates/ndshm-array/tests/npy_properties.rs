@@ -1,24 +1,11 @@
 //! The NPY format on random input: whatever is encoded decodes to itself, and no bytes make the decoder panic.
 
+#[path = "common/npy.rs"]
+mod common;
+
+use common::{decode, header, with_text};
 use ndshm_array::npy::{Dtype, HEADER_LEN, HeaderError, NpyHeader, Order};
 use proptest::prelude::*;
-
-fn header(descr: &str, order: Order, shape: &[usize]) -> NpyHeader {
-    NpyHeader { descr: descr.into(), order, shape: shape.to_vec() }
-}
-
-/// A version 1.0 file with `dict` as the text of its header.
-fn with_text(dict: &str) -> Vec<u8> {
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend(((dict.len() + 1) as u16).to_le_bytes());
-    bytes.extend(dict.as_bytes());
-    bytes.push(b'\n');
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Result<NpyHeader, HeaderError> {
-    NpyHeader::decode(bytes).map(|(header, _)| header)
-}
 
 fn any_header() -> impl Strategy<Value = NpyHeader> {
     let axis = prop_oneof![0..5usize, 0..2000usize, Just(99_999_999), Just(100_000_000)];

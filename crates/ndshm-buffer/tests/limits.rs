@@ -2,14 +2,13 @@
 
 mod common;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 use common::{Name, bytes, listing, one_line, scratch, within};
 use ndshm_buffer::{BufferOptions, CreateError, SharedBuffer, Shortage};
-use ndshm_testkit::{Role, arguments, skip};
+use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -26,27 +25,15 @@ ndshm_testkit::suite! {
 }
 
 fn a_full_filesystem() {
-    let own_mounts = Command::new("unshare").args(["-Urm", "true"]).output();
-    match own_mounts {
-        Ok(done) if done.status.success() => {}
-        Ok(done) => {
-            let why = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            return skip("a full filesystem", &why);
-        }
-        Err(error) => return skip("a full filesystem", &format!("no `unshare`: {error}")),
-    }
+    let Some(unshare) = own_mounts("a full filesystem") else { return };
     let dir = scratch();
-    let role = Role::new("small_filesystem").under(&["unshare", "-Urm"]);
+    let role = Role::new("small_filesystem").under(unshare);
     role.arg(dir.path().display()).spawn().succeed(SOON);
 }
 
 fn small_filesystem() {
     let dir = &arguments()[0];
-    let path = std::ffi::CString::new(dir.as_str()).unwrap();
-    let (kind, size) = (c"tmpfs".as_ptr(), c"size=1m".as_ptr().cast());
-    // SAFETY: all four are strings that end in zero and live for the call.
-    let mounted = unsafe { libc::mount(kind, path.as_ptr(), kind, 0, size) };
-    assert_eq!(mounted, 0, "{}", std::io::Error::last_os_error());
+    mount_tmpfs(dir);
 
     let options = within(dir.as_ref());
     let too_much = |len: usize, free: u64| {

@@ -17,8 +17,10 @@
 
 mod child;
 mod examples;
+mod filesystem;
 mod memory;
 mod names;
+mod numpy;
 mod poll;
 mod rng;
 mod role;
@@ -29,8 +31,10 @@ mod watchdog;
 
 pub use child::Child;
 pub use examples::panic_holding;
+pub use filesystem::{mount_tmpfs, own_mounts};
 pub use memory::{SharedMemory, map, map_memfd};
 pub use names::{Name, one_line, scratch};
+pub use numpy::numpy;
 pub use poll::until;
 pub use rng::Rng;
 pub use role::{Role, arguments, die_with_parent, role};

@@ -187,15 +187,9 @@ impl Run {
     }
 }
 
-/// Whether there is a `python3` with NumPy; says aloud when there is not.
+/// Whether there is a Python with NumPy; says aloud when there is not.
 pub(crate) fn has_numpy(what: &str) -> bool {
-    let mut python = Command::new("python3");
-    python.args(["-c", "import numpy"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let found = python.status().is_ok_and(|status| status.success());
-    if !found {
-        ndshm_testkit::skip(what, "no python3 with NumPy on the PATH");
-    }
-    found
+    ndshm_testkit::numpy(what) == Some("python3")
 }
 
 /// Its help names every option that is in `options`, and is no error.

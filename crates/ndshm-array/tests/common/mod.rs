@@ -22,14 +22,7 @@ pub(crate) fn only<G>(claim: &PoisonedClaim<G>) -> PoisonedPart {
 
 /// A python3 that has NumPy, if there is one; says so aloud if not.
 pub(crate) fn numpy() -> Option<&'static str> {
-    let found = ["python3", "python"].into_iter().find(|python| {
-        let output = Command::new(python).args(["-c", "import numpy"]).output();
-        output.is_ok_and(|output| output.status.success())
-    });
-    if found.is_none() {
-        ndshm_testkit::skip("what NumPy makes of it", "no python3 with NumPy here");
-    }
-    found
+    ndshm_testkit::numpy("what NumPy makes of it")
 }
 
 /// Runs a script, which has to succeed; gives what it prints.

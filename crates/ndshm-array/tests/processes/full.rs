@@ -1,13 +1,12 @@
 //! A full filesystem: an error at creation that says so, nothing left behind, never a signal.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use ndshm_array::npy::{NpyHeader, Order, write_npy};
 use ndshm_array::{CreateError, LoadError, SharedArray2};
 use ndshm_buffer::{CreateError as BufferError, Shortage};
-use ndshm_testkit::{Role, arguments, skip};
+use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts};
 
 use crate::common::{is_empty, one_line, scratch};
 
@@ -15,31 +14,19 @@ const LIMIT: Duration = Duration::from_secs(30);
 const MIB: usize = 1 << 20;
 
 pub(crate) fn a_full_filesystem() {
-    let own_mounts = Command::new("unshare").args(["-Urm", "true"]).output();
-    match own_mounts {
-        Ok(done) if done.status.success() => {}
-        Ok(done) => {
-            let why = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-            return skip("a full filesystem", &why);
-        }
-        Err(error) => return skip("a full filesystem", &format!("no `unshare`: {error}")),
-    }
+    let Some(unshare) = own_mounts("a full filesystem") else { return };
     let (dir, disk) = (scratch(), tempfile::tempdir().expect("a folder"));
     let path = disk.path().join("big.npy");
     let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![256, 512] };
     write_npy(&path, &header, &vec![0; MIB]).expect("room");
-    let role = Role::new("full::small_filesystem").under(&["unshare", "-Urm"]);
+    let role = Role::new("full::small_filesystem").under(unshare);
     role.arg(dir.path().display()).arg(path.display()).spawn().succeed(LIMIT);
 }
 
 /// With a filesystem of one megabyte.
 pub(crate) fn small_filesystem() {
     let [dir, big] = &arguments()[..] else { panic!("a directory and a file") };
-    let path = std::ffi::CString::new(dir.as_str()).expect("no zeroes");
-    let (kind, size) = (c"tmpfs".as_ptr(), c"size=1m".as_ptr().cast());
-    // SAFETY: all four are strings that end in zero and live for the call.
-    let mounted = unsafe { libc::mount(kind, path.as_ptr(), kind, 0, size) };
-    assert_eq!(mounted, 0, "{}", std::io::Error::last_os_error());
+    mount_tmpfs(dir);
     let path = Path::new(dir);
 
     let options = |name: &str| SharedArray2::<f64>::options().dir(dir).name(name);
