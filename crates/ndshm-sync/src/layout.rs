@@ -173,11 +173,11 @@ pub enum LayoutError {
     },
     /// Another process asked for something else at this place.
     #[error(
-        "another process has laid this region out differently: it has {found:#x} where {wanted:#x} \
-         was asked for (kind in the low byte, size above); ask for the same things in the same order"
+        "another process has laid this region out differently: it has {} where {} was asked for; \
+         ask for the same things in the same order", what(*found), what(*wanted)
     )]
     Differs {
-        /// What is there.
+        /// What is there: kind in the low byte, size above it.
         found: u64,
         /// What was asked for.
         wanted: u64,
@@ -194,4 +194,14 @@ pub enum LayoutError {
          the child"
     )]
     Forked,
+}
+
+/// What the first word of a place says, in words.
+fn what(place: u64) -> String {
+    let size = place >> 8;
+    match place.to_le_bytes()[0] {
+        b'm' => format!("a mutex around {size} bytes"),
+        b'b' => format!("a barrier for {size} parties"),
+        _ => format!("something unknown ({place:#x})"),
+    }
 }

@@ -11,17 +11,19 @@ use std::io;
 /// # let (base, file) = ndshm_testkit::map_memfd(4096);
 /// // SAFETY: fresh memory, mapped as long as the process lives, used for nothing else.
 /// let page = unsafe { Region::new(base, 4096, file.as_fd()) };
-/// assert!(matches!(Members::join(page), Err(JoinError::Region { len: 4096, need: 16384 })));
+/// assert!(matches!(Members::join(page), Err(JoinError::Region { len: 4096, need: 16384, .. })));
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The region is shorter than the table, or its address is not a multiple of 64.
     #[error(
-        "cannot join the region: it has {len} bytes, the table of members needs {need} at an \
-         address that is a multiple of 64"
+        "cannot join the region: it has {len} bytes at {base:#x}; the table of members needs {need}, \
+         at an address that is a multiple of 64"
     )]
     Region {
+        /// Address of the region.
+        base: usize,
         /// Length of the region in bytes.
         len: usize,
         /// Length of the table in bytes.

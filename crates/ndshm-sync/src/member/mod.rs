@@ -124,8 +124,11 @@ impl<'a> Members<'a> {
     }
 
     fn join_with(region: Region<'a>, rank: Option<u32>) -> Result<Self, JoinError> {
-        let table: NonNull<Table> =
-            region.at(0).ok_or(JoinError::Region { len: region.len(), need: Self::SIZE })?;
+        let table: NonNull<Table> = region.at(0).ok_or(JoinError::Region {
+            base: region.base().addr().get(),
+            len: region.len(),
+            need: Self::SIZE,
+        })?;
         // SAFETY: in bounds and aligned (`Region::at`), mapped for `'a` (region invariant 1), made
         // of atomics, and valid for any bytes.
         let t: &'a Table = unsafe { table.as_ref() };
