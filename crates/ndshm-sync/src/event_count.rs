@@ -116,7 +116,7 @@ impl EventCount {
         self.count.fetch_add(1, Ordering::Release);
         fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::Relaxed) != 0 {
-            sys::futex_wake(&self.count, i32::MAX.unsigned_abs());
+            sys::futex_wake(&self.count, sys::ALL);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where in a region things lie: one after another, in the order in which they are asked for.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytemuck::Pod;
 
@@ -33,12 +33,11 @@ use crate::mutex::{Mutex, MutexCell};
 #[derive(Debug)]
 pub struct Layout<'m> {
     members: &'m Members<'m>,
-    cursor: &'m AtomicUsize,
 }
 
 impl<'m> Layout<'m> {
-    pub(crate) const fn new(members: &'m Members<'m>, cursor: &'m AtomicUsize) -> Self {
-        Self { members, cursor }
+    pub(crate) const fn new(members: &'m Members<'m>) -> Self {
+        Self { members }
     }
 
     /// The next thing of the region is a mutex around a `T`. Whoever asks first has `initial`
@@ -101,19 +100,15 @@ impl<'m> Layout<'m> {
         let region = self.members.region();
         let full = |need| LayoutError::Full { need, len: region.len() };
         let size = size_of::<T>().checked_mul(count).ok_or_else(|| full(usize::MAX))?;
-        let mut offset = self.cursor.load(Ordering::Relaxed);
+        let cursor = self.members.cursor();
+        let mut offset = cursor.load(Ordering::Relaxed);
         loop {
             let end = offset.checked_add(size).ok_or_else(|| full(usize::MAX))?;
             if end > region.len() {
                 return Err(full(end));
             }
             // Relaxed: each place is handed out once, and that is all the cursor says.
-            match self.cursor.compare_exchange_weak(
-                offset,
-                end,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
+            match cursor.compare_exchange_weak(offset, end, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return region.at(offset).ok_or_else(|| full(end)),
                 Err(now) => offset = now,
             }

@@ -42,6 +42,7 @@
 
 mod barrier;
 mod event_count;
+mod futex;
 mod layout;
 mod member;
 mod mutex;

@@ -3,10 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::Absence;
+use crate::futex;
 use crate::layout::Place;
 use crate::member::{MemberId, Members};
-use crate::mutex::{low, low_half};
-use crate::sys;
 use crate::wait::{Deadline, Spin};
 
 /// This attempt at the phase was given up: somebody will not come.
@@ -215,7 +214,7 @@ impl RawBarrier<'_> {
             // Relaxed: it announces a sleeper, and orders nothing.
             let asleep = word | SLEEPERS;
             if word == asleep || self.replace(word, asleep, Ordering::Relaxed) {
-                sys::futex_wait(low_half(&self.head.word), low(asleep), slice);
+                futex::wait(&self.head.word, asleep, slice);
             }
         }
     }
@@ -323,7 +322,7 @@ impl RawBarrier<'_> {
 
     fn wake(&self, was: u64) {
         if was & SLEEPERS != 0 {
-            sys::futex_wake(low_half(&self.head.word), i32::MAX.unsigned_abs());
+            futex::wake_all(&self.head.word);
         }
     }
 }

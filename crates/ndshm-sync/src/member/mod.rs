@@ -161,6 +161,11 @@ impl<'a> Members<'a> {
         })
     }
 
+    /// Where the next thing of the region begins.
+    pub(crate) const fn cursor(&self) -> &AtomicUsize {
+        &self.cursor
+    }
+
     fn table(&self) -> &Table {
         // SAFETY: mapped for `'a`, which outlives `self` (table invariant 1); made of atomics.
         unsafe { self.table.as_ref() }
@@ -281,7 +286,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn layout(&self) -> Layout<'_> {
-        Layout::new(self, &self.cursor)
+        Layout::new(self)
     }
 }
 

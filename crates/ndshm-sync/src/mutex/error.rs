@@ -210,27 +210,9 @@ impl<G> LockError<G> {
     /// ```
     #[must_use]
     pub fn without_guard(self) -> LockError<()> {
-        self.map(drop)
-    }
-
-    /// The same error about something else: the guard made into another.
-    ///
-    /// ```
-    /// # use ndshm_sync::LockError;
-    /// # let members = ndshm_testkit::members!();
-    /// # let total = members.layout().mutex(0_u64)?;
-    /// # ndshm_testkit::panic_holding(|| total.lock());
-    /// let error = total.lock().expect_err("poisoned");
-    /// // A guard of one's own around the mutex's:
-    /// let error = error.map(|guard| ("my guard", guard));
-    /// assert_eq!(error.into_guard().unwrap().0, "my guard");
-    /// # Ok::<(), ndshm_sync::LayoutError>(())
-    /// ```
-    #[must_use]
-    pub fn map<H>(self, f: impl FnOnce(G) -> H) -> LockError<H> {
         match self {
-            Self::Poisoned(Poisoned { guard, member, panicked }) => {
-                LockError::Poisoned(Poisoned { guard: f(guard), member, panicked })
+            Self::Poisoned(Poisoned { member, panicked, .. }) => {
+                LockError::Poisoned(Poisoned { guard: (), member, panicked })
             }
             Self::TimedOut { owner } => LockError::TimedOut { owner },
             Self::WouldBlock { owner } => LockError::WouldBlock { owner },

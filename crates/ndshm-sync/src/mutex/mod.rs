@@ -10,5 +10,4 @@ pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
 pub use outcome::{Acquired, Culprit, NotAcquired};
 pub use raw::RawMutex;
-pub(crate) use raw::{low, low_half};
 pub use typed::{Mutex, MutexCell};

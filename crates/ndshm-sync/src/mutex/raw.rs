@@ -1,10 +1,10 @@
 //! The word of a mutex, and how it changes.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::outcome::{Acquired, Culprit, NotAcquired};
+use crate::futex;
 use crate::member::{MemberId, Members};
-use crate::sys;
 use crate::wait::{Deadline, Spin};
 
 /// Somebody holds the lock: slot and generation say who.
@@ -231,7 +231,7 @@ impl RawMutex {
                 word |= WAITERS;
             }
             let Some(slice) = slice else { return Err(NotAcquired::Held(owner)) };
-            sys::futex_wait(self.futex(), low(word), slice);
+            futex::wait(&self.word, word, slice);
             // Woken, or not: others may sleep, and only this word tells the next release so.
             mine |= WAITERS;
             word = self.word.load(Ordering::Acquire);
@@ -270,7 +270,7 @@ impl RawMutex {
         // nobody takes a lock from the living, and the bits to be lost are read from what it was.
         let was = self.word.swap(poison, Ordering::Release);
         if was & WAITERS != 0 {
-            sys::futex_wake(self.futex(), 1);
+            futex::wake_one(&self.word);
         }
     }
 
@@ -355,27 +355,6 @@ impl RawMutex {
         let id = MemberId::from_bits(bits & OWNER).unwrap_or(members.me());
         if bits & PANICKED == 0 { Culprit::Died(id) } else { Culprit::Panicked(id) }
     }
-
-    fn futex(&self) -> &AtomicU32 {
-        low_half(&self.word)
-    }
-}
-
-/// The half of a 64-bit word that a futex can be on.
-pub(crate) fn low_half(word: &AtomicU64) -> &AtomicU32 {
-    let half = usize::from(cfg!(target_endian = "big"));
-    let halves = std::ptr::from_ref(word).cast::<AtomicU32>();
-    // SAFETY: `half` is 0 or 1, and the word has two halves.
-    let low = unsafe { halves.add(half) };
-    // SAFETY: within the word, which outlives the result; an `AtomicU64` may be changed behind a
-    // shared reference, and only the kernel reads the half.
-    unsafe { &*low }
-}
-
-/// The value of that half.
-#[allow(clippy::cast_possible_truncation, reason = "takes the low half")]
-pub(crate) const fn low(word: u64) -> u32 {
-    word as u32
 }
 
 #[cfg(test)]
@@ -395,12 +374,5 @@ mod tests {
         let id = MemberId::from_bits(0x1234_5678_0000_03fb).unwrap();
         assert_eq!((id.slot(), id.generation()), (0x3fb, 0x1234_5678));
         assert_eq!(id.to_bits() & !OWNER, 0);
-    }
-
-    #[test]
-    fn the_futex_is_the_low_half() {
-        let word = AtomicU64::new(0x1111_2222_3333_4444);
-        assert_eq!(low_half(&word).load(Ordering::Relaxed), 0x3333_4444);
-        assert_eq!(low(0x1111_2222_3333_4444), 0x3333_4444);
     }
 }

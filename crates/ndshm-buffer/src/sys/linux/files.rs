@@ -36,7 +36,7 @@ pub(crate) enum FileKind {
     Other(&'static str),
 }
 
-#[allow(clippy::useless_conversion)] // The fields' widths differ between architectures.
+#[allow(clippy::useless_conversion, reason = "the widths of fields differ between machines")]
 impl From<Stat> for FileFacts {
     fn from(stat: Stat) -> Self {
         Self {
