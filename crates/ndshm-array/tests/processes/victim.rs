@@ -128,20 +128,24 @@ pub(crate) fn reader() {
     }
 }
 
-/// Waits for rows that others have, by every kind of wait.
+/// Waits for rows that others have, by every kind of wait. It has begun once it has said that it
+/// claims: whoever holds the rows finds it in no other state.
 pub(crate) fn waiter() {
     let (stage, a, state, mut rng) = set_up();
+    let claiming = |rows: &Range<usize>| {
+        state.say(Doing::Claiming, rows);
+        stage.word(ROUNDS).fetch_add(1, SeqCst);
+    };
     for round in rng.next().. {
         let rows = some_rows(&mut rng);
         let long = Duration::from_secs(30);
-        stage.word(ROUNDS).fetch_add(1, SeqCst);
         if round % 2 == 0 {
-            state.say(Doing::Claiming, &(0..0));
+            claiming(&(0..0));
             let guard = a.claim_timeout(rows, long).expect("free");
             state.say(Doing::Reading, &(0..0));
             drop(guard);
         } else {
-            state.say(Doing::Claiming, &rows);
+            claiming(&rows);
             let guard = a.claim_mut_timeout(rows.clone(), long).expect("free");
             state.say(Doing::Holding, &rows);
             drop(guard);
