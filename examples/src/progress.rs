@@ -30,6 +30,7 @@ pub(crate) fn plain(length: usize, what: &'static str) -> ProgressBar {
         .with_message(what)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_finish(ProgressFinish::AndClear);
+    bar.tick(); // now: the ticker draws only once its thread runs
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
