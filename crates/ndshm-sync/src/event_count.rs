@@ -1,9 +1,10 @@
 //! A counter to sleep on until something changed.
 
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
 
-use crate::sys;
+use crate::atomic::{AtomicU32, Ordering};
+use crate::member::Members;
+use crate::park::Sleepers;
 use crate::wait::SLICE;
 
 /// Counts changes of something else in shared memory, for those who wait for it to change: the
@@ -18,26 +19,27 @@ use crate::wait::SLICE;
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 0 | 4 | counts changes, wraps; the futex |
-/// | 4 | 4 | how many sleep; too high after a sleeper's death, which costs needless wake-ups |
+/// | 0 | 4 | counts changes, wraps |
+/// | 4 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
 /// use std::time::Duration;
 /// use ndshm_sync::EventCount;
 ///
+/// # let members = ndshm_testkit::members!();
 /// let (events, version) = (EventCount::new(), AtomicU64::new(0));
 /// std::thread::scope(|s| {
 ///     s.spawn(|| {
 ///         version.store(7, Ordering::Release);
-///         events.notify_all();
+///         events.notify_all(&members);
 ///     });
 ///     loop {
 ///         let seen = events.read();
 ///         if version.load(Ordering::Acquire) == 7 {
 ///             break;
 ///         }
-///         events.wait(seen, Duration::MAX);
+///         events.wait(&members, seen, Duration::MAX);
 ///     }
 /// });
 /// ```
@@ -45,7 +47,7 @@ use crate::wait::SLICE;
 #[derive(Debug, Default)]
 pub struct EventCount {
     count: AtomicU32,
-    sleepers: AtomicU32,
+    sleepers: Sleepers,
 }
 
 impl EventCount {
@@ -59,16 +61,17 @@ impl EventCount {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { count: AtomicU32::new(0), sleepers: AtomicU32::new(0) }
+        Self { count: AtomicU32::new(0), sleepers: Sleepers::new() }
     }
 
     /// The counter, to be read before the look at what it counts the changes of.
     /// One load.
     ///
     /// ```
+    /// # let members = ndshm_testkit::members!();
     /// let events = ndshm_sync::EventCount::new();
     /// let seen = events.read();
-    /// events.notify_all();
+    /// events.notify_all(&members);
     /// assert_ne!(events.read(), seen);
     /// ```
     #[inline]
@@ -86,16 +89,16 @@ impl EventCount {
     /// ```
     /// use std::time::{Duration, Instant};
     ///
+    /// # let members = ndshm_testkit::members!();
     /// let (events, start) = (ndshm_sync::EventCount::new(), Instant::now());
-    /// events.wait(events.read(), Duration::from_millis(2)); // nobody notifies
+    /// events.wait(&members, events.read(), Duration::from_millis(2)); // nobody notifies
     /// assert!(start.elapsed() < Duration::from_secs(10));
     /// ```
-    pub fn wait(&self, seen: u32, most: Duration) {
-        // SeqCst, with the fence in `notify_all`: either the notifier sees this sleeper, or the
-        // futex call sees the notifier's count.
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
-        sys::futex_wait(&self.count, seen, most.min(SLICE));
-        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+    pub fn wait(&self, members: &Members<'_>, seen: u32, most: Duration) {
+        let sleeper = self.sleepers.announce(members);
+        if self.read() == seen {
+            sleeper.sleep(members, most.min(SLICE));
+        }
     }
 
     /// Counts a change, and wakes all who sleep. Never waits; a system call only where somebody
@@ -104,19 +107,17 @@ impl EventCount {
     /// ```
     /// use std::time::Duration;
     ///
+    /// # let members = ndshm_testkit::members!();
     /// let events = ndshm_sync::EventCount::new();
     /// let seen = events.read();
-    /// events.notify_all(); // between the look and the sleep
-    /// events.wait(seen, Duration::MAX); // returns at once
+    /// events.notify_all(&members); // between the look and the sleep
+    /// events.wait(&members, seen, Duration::MAX); // returns at once
     /// assert_eq!(events.read(), seen + 1);
     /// ```
     #[inline]
-    pub fn notify_all(&self) {
+    pub fn notify_all(&self, members: &Members<'_>) {
         // Release pairs with the Acquire in `read`.
         self.count.fetch_add(1, Ordering::Release);
-        fence(Ordering::SeqCst);
-        if self.sleepers.load(Ordering::Relaxed) != 0 {
-            sys::futex_wake(&self.count, sys::ALL);
-        }
+        self.sleepers.wake_all(members);
     }
 }

@@ -3,11 +3,7 @@
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytemuck::Pod;
-
-use crate::barrier::{Barrier, BarrierCell};
 use crate::member::Members;
-use crate::mutex::{Mutex, MutexCell};
 
 /// Hands out the locks and barriers of a region, each at an address of its own.
 ///
@@ -40,60 +36,12 @@ impl<'m> Layout<'m> {
         Self { members }
     }
 
-    /// The next thing of the region is a mutex around a `T`. Whoever asks first has `initial`
-    /// written there; for a moment others wait for that.
-    ///
-    /// It takes `size_of::<MutexCell<T>>()` bytes: 64 for a `T` of up to 32.
-    ///
-    /// # Errors
-    ///
-    /// [`LayoutError::Full`], [`LayoutError::Differs`], [`LayoutError::Forked`].
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// let mut layout = members.layout();
-    /// let best = layout.mutex([f64::INFINITY, 0.0])?;
-    /// let hits = layout.mutex(0_u64)?; // a place of its own
-    /// *hits.lock()? += 1;
-    /// assert_eq!(*best.lock()?, [f64::INFINITY, 0.0]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn mutex<T: Pod + Send>(&mut self, initial: T) -> Result<Mutex<'m, T>, LayoutError> {
-        let cell: NonNull<MutexCell<T>> = self.take(1)?;
-        // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant 1),
-        // used by all in the same way, as members of the region's one table (region invariant 2).
-        unsafe { Mutex::at(cell, initial, self.members) }
-    }
-
-    /// The next thing of the region is a barrier for `parties` parties. It takes 64 bytes, and 64
-    /// more for each party. Does not wait.
-    ///
-    /// # Errors
-    ///
-    /// [`LayoutError`], any of them.
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// let barrier = members.layout().barrier(4)?;
-    /// assert_eq!(barrier.parties(), 4);
-    /// # Ok::<(), ndshm_sync::LayoutError>(())
-    /// ```
-    pub fn barrier(&mut self, parties: usize) -> Result<Barrier<'m>, LayoutError> {
-        let cells = parties
-            .checked_add(1)
-            .filter(|_| parties >= 1)
-            .ok_or(LayoutError::Parties { parties })?;
-        let cell: NonNull<BarrierCell> = self.take(cells)?;
-        // SAFETY: `take` found room for the head and a cell for each party, aligned, mapped for
-        // longer than `'m` (region invariant 1), valid for any bytes, and shared only in the same
-        // way (region invariant 2); all who use the region are members of its one table.
-        let barrier = unsafe { Barrier::new(cell, parties, self.members) };
-        barrier.place().settle(Place::describe(b'b', parties))?;
-        Ok(barrier)
+    pub(crate) const fn members(&self) -> &'m Members<'m> {
+        self.members
     }
 
     /// Takes the place of `count` cells of a type that is aligned to 64.
-    fn take<T>(&mut self, count: usize) -> Result<NonNull<T>, LayoutError> {
+    pub(crate) fn take<T>(&mut self, count: usize) -> Result<NonNull<T>, LayoutError> {
         if !self.members.is_mine() {
             return Err(LayoutError::Forked);
         }
@@ -116,24 +64,61 @@ impl<'m> Layout<'m> {
     }
 }
 
+/// What a layout hands out, as it stands in the low byte of a [`Place`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Mutex = b'm',
+    Barrier = b'b',
+}
+
+impl Kind {
+    const ALL: [Self; 2] = [Self::Mutex, Self::Barrier];
+
+    /// What lies there, in words.
+    fn of(self, size: u64) -> String {
+        match self {
+            Self::Mutex => format!("a mutex around {size} bytes"),
+            Self::Barrier => format!("a barrier for {size} parties"),
+        }
+    }
+}
+
 /// The first word of everything that a layout hands out: what it is. Zero while nobody has asked.
 #[repr(transparent)]
 #[derive(Debug)]
 pub(crate) struct Place(AtomicU64);
 
 impl Place {
+    /// The first value has been written.
+    const READY: u64 = 1 << 63;
+
     /// Kind in the low byte, size above it.
-    pub(crate) fn describe(kind: u8, size: usize) -> u64 {
-        (size as u64) << 8 | u64::from(kind)
+    pub(crate) fn describe(kind: Kind, size: usize) -> u64 {
+        (size as u64) << 8 | kind as u64
     }
 
     /// Whoever comes first decides; who comes later must want the same.
     pub(crate) fn settle(&self, wanted: u64) -> Result<(), LayoutError> {
         // Relaxed: a constant, which guards nothing else.
         match self.0.compare_exchange(0, wanted, Ordering::Relaxed, Ordering::Relaxed) {
-            Err(found) if found != wanted => Err(LayoutError::Differs { found, wanted }),
+            Err(found) if found & !Self::READY != wanted => {
+                Err(LayoutError::Differs { found: found & !Self::READY, wanted })
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether what lies here has its first value.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        // Acquire pairs with the Release below: with the mark comes the value.
+        self.0.load(Ordering::Acquire) & Self::READY != 0
+    }
+
+    /// What lies here has its first value now.
+    pub(crate) fn set_ready(&self) {
+        self.0.fetch_or(Self::READY, Ordering::Release);
     }
 }
 
@@ -193,10 +178,6 @@ pub enum LayoutError {
 
 /// What the first word of a place says, in words.
 fn what(place: u64) -> String {
-    let size = place >> 8;
-    match place.to_le_bytes()[0] {
-        b'm' => format!("a mutex around {size} bytes"),
-        b'b' => format!("a barrier for {size} parties"),
-        _ => format!("something unknown ({place:#x})"),
-    }
+    let kind = Kind::ALL.into_iter().find(|&kind| kind as u8 == place.to_le_bytes()[0]);
+    kind.map_or_else(|| format!("something unknown ({place:#x})"), |kind| kind.of(place >> 8))
 }

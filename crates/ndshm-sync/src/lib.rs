@@ -16,6 +16,7 @@
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
 //! ```
@@ -40,18 +41,21 @@
 //! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 
+mod atomic;
 mod barrier;
 mod event_count;
-mod futex;
+mod inspect;
 mod layout;
 mod member;
 mod mutex;
+mod park;
 mod region;
 mod sys;
 mod wait;
 
 pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
 pub use event_count::EventCount;
+pub use inspect::{Holder, Inspection};
 pub use layout::{Layout, LayoutError};
 pub use member::{JoinError, Member, MemberId, Members};
 pub use mutex::{

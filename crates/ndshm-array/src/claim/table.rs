@@ -28,10 +28,10 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 ///
 /// | offset | size | what | written by |
 /// |---|---|---|---|
-/// | 0 | 16 | the lock of the table | |
-/// | 16 | 8 | counts releases, for those who wait ([`EventCount`]) | whoever releases |
-/// | 24 | 4 | entries from here on were never used | holder of the lock |
-/// | 28 | 36 | zero | |
+/// | 0 | 24 | the lock of the table | |
+/// | 24 | 8 | counts releases, for those who wait ([`EventCount`]) | whoever releases |
+/// | 32 | 4 | entries from here on were never used | holder of the lock |
+/// | 36 | 28 | zero | |
 /// | 64 | 32 x 1024 | the entries | |
 ///
 /// An entry:
@@ -57,7 +57,7 @@ pub(crate) struct ClaimTable {
     pub(super) lock: RawMutex,
     released: EventCount,
     used: AtomicU32,
-    reserved: [u32; 9],
+    reserved: [u32; 7],
     entries: [Entry; ENTRIES],
 }
 
@@ -160,7 +160,7 @@ impl ClaimTable {
             if left.is_zero() {
                 return Err(refused);
             }
-            self.released.wait(seen, left);
+            self.released.wait(members, seen, left);
         }
     }
 
@@ -347,7 +347,7 @@ impl Drop for Claim<'_> {
         // Release: the next claimant sees what was written to the rows. The entry is this claim's
         // own (index invariant 1), and nobody takes it from the living.
         entry.state.store(next, Ordering::Release);
-        self.table.released.notify_all();
+        self.table.released.notify_all(self.members);
     }
 }
 
@@ -371,8 +371,8 @@ mod tests {
     #[test]
     fn the_layout_is_as_documented() {
         assert_eq!(offset_of!(ClaimTable, lock), 0);
-        assert_eq!(offset_of!(ClaimTable, released), 16);
-        assert_eq!(offset_of!(ClaimTable, used), 24);
+        assert_eq!(offset_of!(ClaimTable, released), 24);
+        assert_eq!(offset_of!(ClaimTable, used), 32);
         assert_eq!(offset_of!(ClaimTable, entries), 64);
         assert_eq!(size_of::<Entry>(), 32);
         assert_eq!(offset_of!(Entry, start), 8);

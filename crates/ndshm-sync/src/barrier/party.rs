@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::{Absence, BarrierError, Lost};
 use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier, absence};
-use crate::layout::Place;
+use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
 
@@ -85,10 +85,6 @@ impl<'m> Barrier<'m> {
         // SAFETY: mapped for `'m` (caller's promise), made of atomics.
         let head = unsafe { cell.as_ref() };
         Self { raw: RawBarrier { head, parties, members } }
-    }
-
-    pub(crate) fn place(&self) -> &Place {
-        &self.raw.head.place
     }
 
     /// How many parties meet here.
@@ -228,6 +224,35 @@ impl<'m> Barrier<'m> {
             .filter(|&(rank, cell)| rank != except && !cell.has_arrived(attempt))
             .map(|(rank, _)| rank)
             .collect()
+    }
+}
+
+impl<'m> Layout<'m> {
+    /// The next thing of the region is a barrier for `parties` parties. It takes 64 bytes, and 64
+    /// more for each party. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError`], any of them.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(4)?;
+    /// assert_eq!(barrier.parties(), 4);
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
+    pub fn barrier(&mut self, parties: usize) -> Result<Barrier<'m>, LayoutError> {
+        let cells = parties
+            .checked_add(1)
+            .filter(|_| parties >= 1)
+            .ok_or(LayoutError::Parties { parties })?;
+        let cell: NonNull<BarrierCell> = self.take(cells)?;
+        // SAFETY: `take` found room for the head and a cell for each party, aligned, mapped for
+        // longer than `'m` (region invariant 1), valid for any bytes, and shared only in the same
+        // way (region invariant 2); all who use the region are members of its one table.
+        let barrier = unsafe { Barrier::new(cell, parties, self.members()) };
+        barrier.raw.head.place.settle(Place::describe(Kind::Barrier, parties))?;
+        Ok(barrier)
     }
 }
 

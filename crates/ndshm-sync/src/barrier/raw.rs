@@ -1,17 +1,14 @@
 //! The words of a barrier, and how they change.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::error::Absence;
-use crate::futex;
+use crate::atomic::{AtomicU64, Ordering};
 use crate::layout::Place;
 use crate::member::{MemberId, Members};
+use crate::park::{Look, Sleepers};
 use crate::wait::{Deadline, Spin};
 
 /// This attempt at the phase was given up: somebody will not come.
 const BROKEN: u64 = 1;
-/// Somebody sleeps: whoever ends the attempt wakes all.
-const SLEEPERS: u64 = 1 << 1;
 /// Where the attempt begins: the number of the phase, then how often the barrier was reset.
 const ATTEMPT_SHIFT: u32 = 2;
 const PHASE: u64 = (1 << 14) - 1;
@@ -30,7 +27,8 @@ const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// |---|---|---|
 /// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
 /// | 8 | 8 | the phase word, below |
-/// | 16 | 48 | zero |
+/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 20 | 44 | zero |
 ///
 /// then for the party of rank *r*, at 64 x (*r* + 1):
 ///
@@ -41,12 +39,12 @@ const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// | 16 | 8 | the attempt it gave up when its time was over, plus 1 | the party |
 /// | 24 | 40 | zero | |
 ///
-/// The phase word (its low half is the futex):
+/// The phase word:
 ///
 /// | bits | what |
 /// |---|---|
 /// | 0 | `BROKEN` |
-/// | 1 | `SLEEPERS` |
+/// | 1 | zero |
 /// | 2-15 | the phase, modulo 2^14: no party is ever more than one behind |
 /// | 16-63 | how often the barrier was reset |
 ///
@@ -74,7 +72,8 @@ const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 pub struct BarrierCell {
     pub(super) place: Place,
     word: AtomicU64,
-    reserved: [AtomicU64; 6],
+    sleepers: Sleepers,
+    reserved: [u32; 11],
 }
 
 #[repr(C, align(64))]
@@ -83,7 +82,7 @@ pub(super) struct PartyCell {
     pub(super) owner: AtomicU64,
     arrived: AtomicU64,
     gave_up: AtomicU64,
-    reserved: [AtomicU64; 5],
+    reserved: [u64; 5],
 }
 
 /// One try of all parties to end a phase together.
@@ -192,31 +191,22 @@ impl RawBarrier<'_> {
             return self.complete(attempt);
         }
         let mut spin = Spin::for_parties(self.parties.len());
-        loop {
-            let word = self.head.word.load(Ordering::Acquire);
-            if let Some(ended) = outcome(word, attempt) {
+        let ended = self.head.sleepers.wait(self.members, &mut spin, deadline, |look| {
+            let ended = outcome(self.head.word.load(Ordering::Acquire), attempt);
+            if ended.is_some() || look == Look::Quick {
                 return ended;
-            }
-            if spin.pass() {
-                continue;
             }
             // Before the first sleep and after each slice: is there still anybody to wait for?
             if self.all_arrived(attempt) {
-                return self.complete(attempt);
+                return Some(self.complete(attempt));
             }
             if self.somebody_will_not_come(attempt) {
                 self.give_up(attempt);
-                continue;
+                return outcome(self.head.word.load(Ordering::Acquire), attempt);
             }
-            let Some(slice) = deadline.slice() else {
-                return self.time_out(rank, attempt);
-            };
-            // Relaxed: it announces a sleeper, and orders nothing.
-            let asleep = word | SLEEPERS;
-            if word == asleep || self.replace(word, asleep, Ordering::Relaxed) {
-                futex::wait(&self.head.word, asleep, slice);
-            }
-        }
+            None
+        });
+        ended.unwrap_or_else(|| self.time_out(rank, attempt))
     }
 
     fn all_arrived(&self, attempt: Attempt) -> bool {
@@ -239,7 +229,7 @@ impl RawBarrier<'_> {
             // Release: whoever sees the next phase sees what all wrote before they arrived, since
             // `all_arrived` has acquired it from each of them.
             if self.replace(word, attempt.completed(), Ordering::AcqRel) {
-                self.wake(word);
+                self.head.sleepers.wake_all(self.members);
                 return Ok(true);
             }
         }
@@ -252,8 +242,8 @@ impl RawBarrier<'_> {
             if outcome(word, attempt).is_some() {
                 return false;
             }
-            if self.replace(word, (word | BROKEN) & !SLEEPERS, Ordering::AcqRel) {
-                self.wake(word);
+            if self.replace(word, word | BROKEN, Ordering::AcqRel) {
+                self.head.sleepers.wake_all(self.members);
                 return true;
             }
         }
@@ -312,18 +302,12 @@ impl RawBarrier<'_> {
         // Where this fails, another has reset it. The wake-up is for those whose breaker died
         // before it woke them.
         if self.replace(word, Attempt::of(word).renewed(), Ordering::AcqRel) {
-            self.wake(SLEEPERS);
+            self.head.sleepers.wake_all(self.members);
         }
     }
 
     fn replace(&self, from: u64, to: u64, success: Ordering) -> bool {
         self.head.word.compare_exchange(from, to, success, Ordering::Relaxed).is_ok()
-    }
-
-    fn wake(&self, was: u64) {
-        if was & SLEEPERS != 0 {
-            futex::wake_all(&self.head.word);
-        }
     }
 }
 
@@ -350,6 +334,7 @@ mod tests {
     fn the_layout_is_as_documented() {
         assert_eq!(offset_of!(BarrierCell, place), 0);
         assert_eq!(offset_of!(BarrierCell, word), 8);
+        assert_eq!(offset_of!(BarrierCell, sleepers), 16);
         assert_eq!((size_of::<BarrierCell>(), align_of::<BarrierCell>()), (64, 64));
         assert_eq!(offset_of!(PartyCell, owner), 0);
         assert_eq!(offset_of!(PartyCell, arrived), 8);
@@ -365,7 +350,6 @@ mod tests {
             let word = first << ATTEMPT_SHIFT;
             assert_eq!(Attempt::of(word), attempt);
             assert_eq!(outcome(word, attempt), None);
-            assert_eq!(outcome(word | SLEEPERS, attempt), None);
             assert_eq!(outcome(word | BROKEN, attempt), broken);
             // Reset, once and again, and broken again.
             let again = attempt.renewed();
@@ -374,7 +358,7 @@ mod tests {
             assert_eq!(outcome(Attempt::of(again).renewed(), attempt), broken);
             // Complete, whatever becomes of the next.
             let next = attempt.completed();
-            for word in [next, next | SLEEPERS, next | BROKEN, Attempt::of(next).renewed()] {
+            for word in [next, next | BROKEN, Attempt::of(next).renewed()] {
                 assert_eq!(outcome(word, attempt), Some(Ok(false)));
             }
         }

@@ -8,7 +8,8 @@ mod table;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
+use std::time::Duration;
 
 use crate::Layout;
 use crate::region::Region;
@@ -58,6 +59,8 @@ pub struct Members<'a> {
     listed: Listed,
     identity: Identity,
     me: MemberId,
+    /// Whether the kernel puts a barrier into this process where another asks for one.
+    fenced_by_others: bool,
     /// Where in the region the next thing that [`Layout`] hands out begins.
     cursor: AtomicUsize,
     bytes: PhantomData<&'a Table>,
@@ -156,10 +159,41 @@ impl<'a> Members<'a> {
             listed,
             identity,
             me: MemberId { slot, generation },
+            fenced_by_others: sys::register_for_fences(),
             cursor: AtomicUsize::new(Self::SIZE),
             bytes: PhantomData,
         })
     }
+
+    /// For [`Sleepers`](crate::park::Sleepers) alone, like the four that follow: keeps a store that
+    /// precedes from being passed by a load that follows, at no cost where the kernel does it.
+    #[inline]
+    pub(crate) fn light_fence(&self) {
+        if self.fenced_by_others {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// The other side of [`light_fence`](Self::light_fence), in some microseconds; `false` where the
+    /// kernel refused, and nothing is certain.
+    pub(crate) fn heavy_fence(&self) -> bool {
+        sys::fence_all()
+    }
+
+    /// Sleeps while `*word` is `expected`, for at most `most`; may return early.
+    pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32, most: Duration) {
+        sys::futex_wait(word, expected, most);
+    }
+
+    /// Wakes at most `most` of those who sleep on `word`; how many it were.
+    pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
+        sys::futex_wake(word, most)
+    }
+
+    /// As many as there are.
+    pub(crate) const ALL: u32 = sys::ALL;
 
     /// Where the next thing of the region begins.
     pub(crate) const fn cursor(&self) -> &AtomicUsize {

@@ -48,6 +48,21 @@ pub enum Culprit {
     Panicked(MemberId),
 }
 
+impl Culprit {
+    /// Who it was, however it came about.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// assert_eq!(ndshm_sync::Culprit::Died(members.me()).member(), members.me());
+    /// ```
+    #[must_use]
+    pub const fn member(self) -> MemberId {
+        match self {
+            Self::Died(id) | Self::Panicked(id) => id,
+        }
+    }
+}
+
 /// Why a lock was not had.
 ///
 /// ```

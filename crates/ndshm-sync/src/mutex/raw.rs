@@ -1,16 +1,13 @@
 //! The word of a mutex, and how it changes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::outcome::{Acquired, Culprit, NotAcquired};
-use crate::futex;
+use crate::atomic::{AtomicU64, Ordering};
 use crate::member::{MemberId, Members};
+use crate::park::Sleepers;
 use crate::wait::{Deadline, Spin};
 
 /// Somebody holds the lock: slot and generation say who.
 const LOCKED: u64 = 1 << 31;
-/// Somebody sleeps, or slept and may not be the last: the next release wakes one.
-const WAITERS: u64 = 1 << 30;
 /// A holder died or panicked, and nobody has cleared it since.
 const POISONED: u64 = 1 << 29;
 /// In the culprit's word: it panicked, rather than died.
@@ -18,7 +15,7 @@ const PANICKED: u64 = 1 << 31;
 
 const OWNER: u64 = 0xffff_ffff_0000_ffff;
 
-/// A lock word in shared memory: no owner inside the type, valid when zeroed, 16 bytes.
+/// A lock word in shared memory: no owner inside the type, valid when zeroed, 24 bytes.
 ///
 /// # Layout
 ///
@@ -26,35 +23,36 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// |---|---|---|
 /// | 0 | 8 | the word, below |
 /// | 8 | 8 | who poisoned it: slot and generation as in the word, bit 31 set for a panic; written by the holder only |
+/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 20 | 4 | zero |
 ///
-/// Bits of the word (its low half is the futex):
+/// Bits of the word:
 ///
 /// | bits | what |
 /// |---|---|
 /// | 0-15 | slot of the holder |
 /// | 16-28 | zero |
 /// | 29 | `POISONED` |
-/// | 30 | `WAITERS` |
+/// | 30 | zero |
 /// | 31 | `LOCKED` |
 /// | 32-63 | generation of the holder |
 ///
-/// States, and the compare-and-swap (or swap) that leaves each; *p* is the poison bit as it was:
+/// States, and what leaves each; *p* is the poison bit as it was:
 ///
 /// | state | word | next |
 /// |---|---|---|
-/// | free | *p* | locked: CAS by an acquirer, to itself (with `WAITERS` if it slept) |
-/// | locked | `LOCKED`, holder, *p* | free: swap by the holder. Contended: CAS by a waiter. Locked by another, poisoned: CAS by an acquirer that found the holder dead |
-/// | contended | `LOCKED`, `WAITERS`, holder, *p* | free: swap by the holder, which then wakes one. Contended by another, poisoned: CAS by an acquirer that found the holder dead |
+/// | free | *p* | locked: compare-and-swap by an acquirer, to itself |
+/// | locked | `LOCKED`, holder, *p* | free: one plain store by the holder, which then looks whether somebody sleeps. Locked by another, poisoned: compare-and-swap by an acquirer that found the holder dead |
 ///
-/// No other transition exists. What a death leaves behind at any step is one of these states:
-/// the holder's is seen by its byte lock, a waiter's `WAITERS` bit costs one needless wake-up, and
-/// a death between the holder's swap and its wake-up costs a sleeper the rest of its slice.
+/// No other transition exists. What a death leaves behind at any step is one of these states: the
+/// holder's is seen by its byte lock, a sleeper's mark costs one needless wake-up, and a death
+/// between the holder's store and its wake-up costs a sleeper the rest of its slice.
 ///
 /// ```
 /// use ndshm_sync::{Acquired, RawMutex};
 ///
 /// # let members = ndshm_testkit::members!();
-/// let lock = RawMutex::new(); // in shared memory: sixteen zero bytes
+/// let lock = RawMutex::new(); // in shared memory: 24 zero bytes
 /// assert_eq!(lock.lock(&members), Ok(Acquired::Clean));
 /// assert_eq!(lock.owner(), Some(members.me()));
 /// // SAFETY: locked above, and no guard stands for it.
@@ -66,10 +64,12 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 pub struct RawMutex {
     word: AtomicU64,
     culprit: AtomicU64,
+    sleepers: Sleepers,
+    reserved: u32,
 }
 
 impl RawMutex {
-    /// A free lock. The same as sixteen zero bytes.
+    /// A free lock. The same as 24 zero bytes.
     ///
     /// ```
     /// static LOCK: ndshm_sync::RawMutex = ndshm_sync::RawMutex::new();
@@ -77,7 +77,12 @@ impl RawMutex {
     /// ```
     #[must_use]
     pub const fn new() -> Self {
-        Self { word: AtomicU64::new(0), culprit: AtomicU64::new(0) }
+        Self {
+            word: AtomicU64::new(0),
+            culprit: AtomicU64::new(0),
+            sleepers: Sleepers::new(),
+            reserved: 0,
+        }
     }
 
     /// Takes the lock, or returns at once. Takes over what a dead member holds, which costs a system
@@ -157,6 +162,34 @@ impl RawMutex {
         }
     }
 
+    /// As [`lock_timeout`](Self::lock_timeout), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_timeout`](Self::lock_timeout).
+    ///
+    /// ```
+    /// # use ndshm_sync::{NotAcquired, RawMutex};
+    /// use std::time::Instant;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let lock = RawMutex::new();
+    /// let _ = lock.lock(&members);
+    /// let second = lock.lock_deadline(&members, Instant::now());
+    /// assert_eq!(second, Err(NotAcquired::Held(Some(members.me()))));
+    /// ```
+    #[inline]
+    pub fn lock_deadline(
+        &self,
+        members: &Members<'_>,
+        deadline: std::time::Instant,
+    ) -> Result<Acquired, NotAcquired> {
+        match self.fast(members)? {
+            Some(got) => Ok(got),
+            None => self.contend(members, &mut Spin::for_lock(), Deadline::At(deadline)),
+        }
+    }
+
     #[inline]
     fn fast(&self, members: &Members<'_>) -> Result<Option<Acquired>, NotAcquired> {
         if !members.is_mine() {
@@ -179,16 +212,16 @@ impl RawMutex {
         spin: &mut Spin,
         deadline: Deadline,
     ) -> Result<Acquired, NotAcquired> {
-        let mut mine = LOCKED | members.me().to_bits();
+        let mine = LOCKED | members.me().to_bits();
+        let mut slept = false;
         // Acquire, wherever the word is read here: with an owner comes its stamp (see `fast`).
         let mut word = self.word.load(Ordering::Acquire);
-        loop {
+        let got = loop {
             if word & LOCKED == 0 {
                 // AcqRel: as in `fast`.
-                let next = mine | word & (POISONED | WAITERS);
-                match self.replace(word, next, Ordering::AcqRel) {
-                    Ok(()) if word & POISONED == 0 => return Ok(Acquired::Clean),
-                    Ok(()) => return Ok(Acquired::Poisoned(self.culprit(members))),
+                match self.replace(word, mine | word & POISONED, Ordering::AcqRel) {
+                    Ok(()) if word & POISONED == 0 => break Acquired::Clean,
+                    Ok(()) => break Acquired::Poisoned(self.culprit(members)),
                     Err(now) => word = now,
                 }
                 continue;
@@ -203,39 +236,39 @@ impl RawMutex {
                 // AcqRel: as in `fast`; the kernel has taken the owner's memory down before its byte lock
                 // (exit_mm precedes exit_files), so all that it wrote is in the shared pages; and
                 // the words it released before are ordered by this same chain.
-                let next = mine | POISONED | word & WAITERS;
-                match self.replace(word, next, Ordering::AcqRel) {
+                match self.replace(word, mine | POISONED, Ordering::AcqRel) {
                     Ok(()) => {
                         // A word that names nobody was corrupted; then this member is as good a
                         // name as any, and the poison says the rest.
                         let culprit = owner.unwrap_or(members.me());
                         self.culprit.store(culprit.to_bits(), Ordering::Relaxed);
-                        return Ok(Acquired::Poisoned(Culprit::Died(culprit)));
+                        break Acquired::Poisoned(Culprit::Died(culprit));
                     }
                     Err(now) => word = now,
                 }
                 continue;
             }
             let slice = deadline.slice();
-            if slice.is_none() && mine & WAITERS == 0 {
+            if slice.is_none() && !slept {
                 return Err(NotAcquired::Held(owner));
             }
             // Also by one that slept and now gives up: the wake-up it took may have been meant for
             // another, who still sleeps.
-            if word & WAITERS == 0 {
-                // Relaxed: it announces a sleeper, and orders nothing.
-                if let Err(now) = self.replace(word, word | WAITERS, Ordering::Relaxed) {
-                    word = now;
-                    continue;
-                }
-                word |= WAITERS;
+            let sleeper = self.sleepers.announce(members);
+            let now = self.word.load(Ordering::Acquire);
+            if now == word {
+                let Some(slice) = slice else { return Err(NotAcquired::Held(owner)) };
+                sleeper.sleep(members, slice);
+                slept = true;
+                word = self.word.load(Ordering::Acquire);
+            } else {
+                word = now;
             }
-            let Some(slice) = slice else { return Err(NotAcquired::Held(owner)) };
-            futex::wait(&self.word, word, slice);
-            // Woken, or not: others may sleep, and only this word tells the next release so.
-            mine |= WAITERS;
-            word = self.word.load(Ordering::Acquire);
+        };
+        if slept {
+            self.sleepers.keep(); // it was woken alone: the next release looks for others
         }
+        Ok(got)
     }
 
     /// One compare-and-swap of the word; what it was where that failed.
@@ -243,7 +276,7 @@ impl RawMutex {
         self.word.compare_exchange_weak(from, to, success, Ordering::Acquire).map(|_| ())
     }
 
-    /// Releases the lock, and wakes one of those who wait: one swap, and a system call where somebody
+    /// Releases the lock, and wakes one of those who wait: one store, and a system call where somebody
     /// sleeps. Poison stays. Does nothing in a forked child.
     ///
     /// # Safety
@@ -264,14 +297,11 @@ impl RawMutex {
         if !members.is_mine() {
             return; // A guard in memory that was forked: the lock is the parent's.
         }
-        // Only the holder changes the poison bit, so it cannot change in between.
+        // Only the holder changes the word while it lives, so nothing comes between load and store.
         let poison = self.word.load(Ordering::Relaxed) & POISONED;
-        // Release: the next holder sees what this one wrote. A swap and not a compare-and-swap:
-        // nobody takes a lock from the living, and the bits to be lost are read from what it was.
-        let was = self.word.swap(poison, Ordering::Release);
-        if was & WAITERS != 0 {
-            futex::wake_one(&self.word);
-        }
+        // Release: the next holder sees what this one wrote.
+        self.word.store(poison, Ordering::Release);
+        self.sleepers.hand_on(members);
     }
 
     /// Marks what the lock guards as half-changed by a panic of this process. The lock stays held.
@@ -349,6 +379,29 @@ impl RawMutex {
         self.word.load(Ordering::Relaxed) & POISONED != 0
     }
 
+    /// Whether anybody sleeps on the lock, or slept and has not been missed yet. One load.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// assert!(!RawMutex::new().has_sleepers());
+    /// ```
+    #[must_use]
+    pub fn has_sleepers(&self) -> bool {
+        self.sleepers.any()
+    }
+
+    /// Who poisoned the lock, where nobody has cleared that. Two loads.
+    ///
+    /// ```
+    /// # use ndshm_sync::RawMutex;
+    /// # let members = ndshm_testkit::members!();
+    /// assert_eq!(RawMutex::new().poisoned_by(&members), None);
+    /// ```
+    #[must_use]
+    pub fn poisoned_by(&self, members: &Members<'_>) -> Option<Culprit> {
+        self.is_poisoned().then(|| self.culprit(members))
+    }
+
     fn culprit(&self, members: &Members<'_>) -> Culprit {
         // Written by a holder before its Release, or by nobody who lived to write it.
         let bits = self.culprit.load(Ordering::Relaxed);
@@ -363,14 +416,15 @@ mod tests {
 
     #[test]
     fn the_layout_is_as_documented() {
-        assert_eq!(size_of::<RawMutex>(), 16);
+        assert_eq!((size_of::<RawMutex>(), align_of::<RawMutex>()), (24, 8));
         assert_eq!(std::mem::offset_of!(RawMutex, word), 0);
         assert_eq!(std::mem::offset_of!(RawMutex, culprit), 8);
+        assert_eq!(std::mem::offset_of!(RawMutex, sleepers), 16);
     }
 
     #[test]
     fn owner_and_flags_do_not_overlap() {
-        assert_eq!(OWNER & (LOCKED | WAITERS | POISONED), 0);
+        assert_eq!(OWNER & (LOCKED | POISONED), 0);
         let id = MemberId::from_bits(0x1234_5678_0000_03fb).unwrap();
         assert_eq!((id.slot(), id.generation()), (0x3fb, 0x1234_5678));
         assert_eq!(id.to_bits() & !OWNER, 0);

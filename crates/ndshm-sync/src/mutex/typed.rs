@@ -3,8 +3,7 @@
 use std::cell::UnsafeCell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
@@ -12,7 +11,8 @@ use super::error::{LockError, Poisoned};
 use super::guard::MutexGuard;
 use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
-use crate::layout::{LayoutError, Place};
+use crate::inspect::{Holder, Inspection};
+use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 
 /// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
@@ -23,10 +23,8 @@ use crate::member::Members;
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
-/// | 8 | 16 | the [`RawMutex`] |
-/// | 24 | 4 | 1 once the first value was written, under the lock |
-/// | 28 | 4 | zero |
+/// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout); bit 63 once the first value was written, under the lock |
+/// | 8 | 24 | the [`RawMutex`] |
 /// | 32 | `size_of::<T>()` | the value, at the next multiple of its alignment |
 ///
 /// ```
@@ -40,8 +38,6 @@ use crate::member::Members;
 pub struct MutexCell<T> {
     place: Place,
     raw: RawMutex,
-    ready: AtomicU32,
-    reserved: u32,
     /// # Invariants
     ///
     /// 1. Read and written only by the member that holds `raw`.
@@ -143,7 +139,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     ) -> Result<Self, LayoutError> {
         // SAFETY: aligned and mapped for `'m` (caller's promise); valid for any bytes.
         let cell: &'m MutexCell<T> = unsafe { cell.as_ref() };
-        cell.place.settle(Place::describe(b'm', size_of::<T>()))?;
+        cell.place.settle(Place::describe(Kind::Mutex, size_of::<T>()))?;
         let mutex = Self { cell, members };
         mutex.initialise(initial).map_err(|_| LayoutError::Forked)?;
         Ok(mutex)
@@ -207,7 +203,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// [`LockError::Forked`].
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use ndshm_sync::LockError;
     ///
     /// # let members = ndshm_testkit::members!();
@@ -225,6 +221,29 @@ impl<'m, T: Pod> Mutex<'m, T> {
         self.finish(self.cell.raw.lock_timeout(self.members, timeout))
     }
 
+    /// As [`lock_timeout`](Self::lock_timeout), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_timeout`](Self::lock_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let (a, b) = (members.layout().mutex(1_u64)?, members.layout().mutex(2_u64)?);
+    /// let deadline = Instant::now() + Duration::from_secs(1); // for both together
+    /// std::mem::swap(&mut *a.lock_deadline(deadline)?, &mut *b.lock_deadline(deadline)?);
+    /// assert_eq!(*a.lock()?, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_deadline(
+        &self,
+        deadline: Instant,
+    ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        self.finish(self.cell.raw.lock_deadline(self.members, deadline))
+    }
+
     /// Whether the mutex is poisoned at this moment. One load. The death of the present holder shows
     /// only once somebody has taken the lock over.
     ///
@@ -240,6 +259,28 @@ impl<'m, T: Pod> Mutex<'m, T> {
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.cell.raw.is_poisoned()
+    }
+
+    /// What the mutex is doing at this moment: who holds it, whether that member lives, whether others
+    /// sleep. A system call where it is held.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let total = members.layout().mutex(0_u64)?;
+    /// assert!(total.inspect().holders.is_empty());
+    /// # Ok::<(), ndshm_sync::LayoutError>(())
+    /// ```
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        let (raw, members) = (&self.cell.raw, self.members);
+        let holders: Vec<_> = raw.owner().map(|id| Holder::of(id, members)).into_iter().collect();
+        Inspection {
+            kind: "mutex",
+            state: if holders.is_empty() { "free" } else { "held" }.to_owned(),
+            holders,
+            sleepers: raw.has_sleepers(),
+            poisoned_by: raw.poisoned_by(members).map(|by| members.describe(by.member())),
+        }
     }
 
     #[inline]
@@ -268,22 +309,47 @@ impl<'m, T: Pod> Mutex<'m, T> {
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.ready.load(Ordering::Acquire) == 1 {
+        if self.cell.place.is_ready() {
             return Ok(());
         }
-        // A first writer that died under the lock left poison and no `ready`: done again, whole.
+        // A first writer that died under the lock left poison and no mark: done again, whole.
         let got = self.cell.raw.lock(self.members)?;
         let mut guard = self.guard();
-        if self.cell.ready.load(Ordering::Relaxed) == 0 {
+        if !self.cell.place.is_ready() {
             *guard = value;
             if got != Acquired::Clean {
                 guard.clear_poison();
             }
-            // Release: who reads 1 without the lock goes on to take it, which orders the value;
-            // this orders the poison that was cleared.
-            self.cell.ready.store(1, Ordering::Release);
+            self.cell.place.set_ready();
         }
         Ok(())
+    }
+}
+
+impl<'m> Layout<'m> {
+    /// The next thing of the region is a mutex around a `T`. Whoever asks first has `initial`
+    /// written there; for a moment others wait for that.
+    ///
+    /// It takes `size_of::<MutexCell<T>>()` bytes: 64 for a `T` of up to 32.
+    ///
+    /// # Errors
+    ///
+    /// [`LayoutError::Full`], [`LayoutError::Differs`], [`LayoutError::Forked`].
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let mut layout = members.layout();
+    /// let best = layout.mutex([f64::INFINITY, 0.0])?;
+    /// let hits = layout.mutex(0_u64)?; // a place of its own
+    /// *hits.lock()? += 1;
+    /// assert_eq!(*best.lock()?, [f64::INFINITY, 0.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mutex<T: Pod + Send>(&mut self, initial: T) -> Result<Mutex<'m, T>, LayoutError> {
+        let cell: NonNull<MutexCell<T>> = self.take(1)?;
+        // SAFETY: in bounds and aligned (`take`), mapped for longer than `'m` (region invariant 1),
+        // used by all in the same way, as members of the region's one table (region invariant 2).
+        unsafe { Mutex::at(cell, initial, self.members()) }
     }
 }
 
@@ -296,7 +362,6 @@ mod tests {
     fn the_layout_is_as_documented() {
         assert_eq!(offset_of!(MutexCell<u64>, place), 0);
         assert_eq!(offset_of!(MutexCell<u64>, raw), 8);
-        assert_eq!(offset_of!(MutexCell<u64>, ready), 24);
         assert_eq!(offset_of!(MutexCell<u64>, value), 32);
         assert_eq!(offset_of!(MutexCell<u8>, value), 32);
         assert_eq!((size_of::<MutexCell<u64>>(), align_of::<MutexCell<u64>>()), (64, 64));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
-use rustix::thread::futex;
+use rustix::thread::{MembarrierCommand, futex, membarrier};
 
 /// Where the members' byte locks begin: beyond any byte that a file could hold in practice, and
 /// below the largest `off_t`, so that nobody's ordinary record locks meet them.
@@ -29,9 +29,20 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
 /// As many as there are, for [`futex_wake`].
 pub(crate) const ALL: u32 = i32::MAX.unsigned_abs();
 
-/// Wakes at most `count` of those who sleep on `word`, in any process.
-pub(crate) fn futex_wake(word: &AtomicU32, count: u32) {
-    let _ = futex::wake(word, futex::Flags::empty(), count);
+/// Wakes at most `count` of those who sleep on `word`, in any process; how many it were.
+pub(crate) fn futex_wake(word: &AtomicU32, count: u32) -> usize {
+    futex::wake(word, futex::Flags::empty(), count).unwrap_or(0)
+}
+
+/// Asks that [`fence_all`] of any process reach this one too; whether it will.
+pub(crate) fn register_for_fences() -> bool {
+    membarrier(MembarrierCommand::RegisterGlobalExpedited).is_ok()
+}
+
+/// A full memory barrier in every thread, of every process that registered, that runs at this
+/// moment; `false` where the kernel cannot (before Linux 4.16, or forbidden by a filter).
+pub(crate) fn fence_all() -> bool {
+    membarrier(MembarrierCommand::GlobalExpedited).is_ok()
 }
 
 /// Opens the file behind `fd` once more, as an open file description of its own.
