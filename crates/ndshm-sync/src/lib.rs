@@ -6,7 +6,7 @@
 //! memory, and holds a kernel lock on one byte of the file for as long as it lives. A lock word
 //! names its holder by slot and generation, so whoever waits can ask the kernel whether the holder
 //! still lives, take over from the dead by one compare-and-swap, and be told who that was.
-//! Uncontended, a lock is one compare-and-swap and an unlock one swap, as between threads.
+//! Uncontended, a lock is one compare-and-swap and an unlock one plain store.
 //!
 //! # Index
 //!
