@@ -89,7 +89,9 @@ impl<'a> Members<'a> {
     /// Joins the region: takes a slot and its lock, in a few system calls. Each call makes a member
     /// of its own, in one process too.
     ///
-    /// Does not block, except for a join or a fork of another thread that is under way.
+    /// Does not block, except for a join or a fork of another thread that is under way. The first
+    /// join of a process that has several threads takes 10 to 15 ms once: the kernel registers it for
+    /// `membarrier`, and waits until all processors have noticed.
     ///
     /// # Errors
     ///
