@@ -1,19 +1,20 @@
 //! Who is alive: the processes that take part in a region.
 
+mod backend;
 mod error;
 mod fork;
 mod id;
 mod table;
 
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
 use std::time::Duration;
 
 use crate::Layout;
 use crate::region::Region;
-use crate::sys::{self, Listed};
+use backend::Seat;
 pub use error::JoinError;
 use fork::{ForkLock, Identity};
 pub use id::{Member, MemberId};
@@ -51,12 +52,10 @@ pub struct Members<'a> {
     table: NonNull<Table>,
     /// # Invariants
     ///
-    /// 1. This value's own while the identity is this process's; in a forked child the descriptor
-    ///    is closed already, and the number may be somebody else's.
-    /// 2. Holds the lock on the byte of slot `me.slot`, and is not mapped, duplicated or sent.
-    liveness: std::mem::ManuallyDrop<OwnedFd>,
-    /// The same, as the fork handlers know it.
-    listed: Listed,
+    /// 1. This value's own while the identity is this process's; in a forked child what it holds is
+    ///    closed already, and the number of the descriptor may be somebody else's.
+    /// 2. Holds the slot `me.slot`.
+    seat: ManuallyDrop<Seat>,
     identity: Identity,
     me: MemberId,
     /// Whether the kernel puts a barrier into this process where another asks for one.
@@ -141,25 +140,19 @@ impl<'a> Members<'a> {
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let liveness = sys::reopen(region.fd()).map_err(JoinError::Reopen)?;
-        let listed = Listed::new(liveness.as_fd()).map_err(JoinError::System)?;
-        let slot = t
-            .take_slot(liveness.as_fd())
-            .map_err(JoinError::System)?
-            .ok_or(JoinError::Full { most: SLOTS })?;
+        let (slot, seat) = Seat::take(&region, t)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
         let generation = t.publish(slot, std::process::id(), rank);
-        list.add(listed);
+        list.add(seat.listed());
         drop(list);
 
         Ok(Self {
             region,
             table,
-            liveness: std::mem::ManuallyDrop::new(liveness),
-            listed,
+            fenced_by_others: seat.register_for_fences(),
+            seat: ManuallyDrop::new(seat),
             identity,
             me: MemberId { slot, generation },
-            fenced_by_others: sys::register_for_fences(),
             cursor: AtomicUsize::new(Self::SIZE),
             bytes: PhantomData,
         })
@@ -179,21 +172,21 @@ impl<'a> Members<'a> {
     /// The other side of [`light_fence`](Self::light_fence), in some microseconds; `false` where the
     /// kernel refused, and nothing is certain.
     pub(crate) fn heavy_fence(&self) -> bool {
-        sys::fence_all()
+        self.seat.heavy_fence()
     }
 
     /// Sleeps while `*word` is `expected`, for at most `most`; may return early.
     pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32, most: Duration) {
-        sys::futex_wait(word, expected, most);
+        self.seat.sleep(word, expected, most);
     }
 
     /// Wakes at most `most` of those who sleep on `word`; how many it were.
     pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
-        sys::futex_wake(word, most)
+        self.seat.wake(word, most)
     }
 
     /// As many as there are.
-    pub(crate) const ALL: u32 = sys::ALL;
+    pub(crate) const ALL: u32 = i32::MAX.unsigned_abs();
 
     /// Where the next thing of the region begins.
     pub(crate) const fn cursor(&self) -> &AtomicUsize {
@@ -268,8 +261,7 @@ impl<'a> Members<'a> {
         }
         let Some(stamp) = self.table().stamp(id.slot) else { return false };
         // A slot is taken anew only after its lock came free, so another generation is proof.
-        stamp.generation == id.generation
-            && sys::slot_is_locked(self.liveness.as_fd(), id.slot).unwrap_or(true)
+        stamp.generation == id.generation && self.seat.is_held(id.slot).unwrap_or(true)
     }
 
     /// What is known of that member, alive or not. Some loads, no system call.
@@ -327,12 +319,12 @@ impl<'a> Members<'a> {
 impl Drop for Members<'_> {
     fn drop(&mut self) {
         if !self.is_mine() {
-            return; // The lock is the parent's, and the descriptor is closed or not ours to close.
+            return; // The slot is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.listed);
-        // SAFETY: dropped once, here, and the identity is this process's, so the descriptor is
-        // this value's own (liveness invariant 1).
-        unsafe { std::mem::ManuallyDrop::drop(&mut self.liveness) };
+        list.remove(self.seat.listed());
+        // SAFETY: dropped once, here, and the identity is this process's, so what the seat holds is
+        // this value's own (seat invariant 1).
+        unsafe { ManuallyDrop::drop(&mut self.seat) };
     }
 }

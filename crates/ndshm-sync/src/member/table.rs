@@ -1,10 +1,7 @@
 //! The table of members, at the start of a region.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::sys;
 
 /// Slots in the table: what fills 16 KiB.
 pub(super) const SLOTS: usize = 1020;
@@ -73,17 +70,23 @@ impl Table {
         u32::try_from(word.checked_sub(1)?).ok()
     }
 
-    /// Locks a slot that no living process holds, for the description behind `fd`.
-    pub(super) fn take_slot(&self, fd: BorrowedFd<'_>) -> io::Result<Option<u16>> {
+    /// Has `lock` take a slot that no living process holds, and gives what it returned for that.
+    ///
+    /// `lock` is told the slot, and whether nobody has ever had it; it returns `None` where it cannot
+    /// have it. The whole ends with its first error.
+    pub(super) fn take_slot<L>(
+        &self,
+        mut lock: impl FnMut(u16, bool) -> io::Result<Option<L>>,
+    ) -> io::Result<Option<(u16, L)>> {
         // Slots never used come first: one look in memory finds them, where a used one must be
         // tried with a system call; and the dead stay nameable for as long as possible.
         let unused = |s: &Slot| s.stamp.load(Ordering::Relaxed) == 0;
         let fresh = self.slots.iter().enumerate().filter(|(_, s)| unused(s));
-        let used = self.slots.iter().enumerate();
-        for (slot, _) in fresh.chain(used) {
+        let all = self.slots.iter().enumerate();
+        for (slot, s) in fresh.chain(all) {
             let slot = u16::try_from(slot).expect("the table has fewer than 65,536 slots");
-            if sys::try_lock_slot(fd, slot)? {
-                return Ok(Some(slot));
+            if let Some(lock) = lock(slot, unused(s))? {
+                return Ok(Some((slot, lock)));
             }
         }
         Ok(None)

@@ -26,9 +26,6 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
     let _ = futex::wait(word, futex::Flags::empty(), expected, Some(&timeout));
 }
 
-/// As many as there are, for [`futex_wake`].
-pub(crate) const ALL: u32 = i32::MAX.unsigned_abs();
-
 /// Wakes at most `count` of those who sleep on `word`, in any process; how many it were.
 pub(crate) fn futex_wake(word: &AtomicU32, count: u32) -> usize {
     futex::wake(word, futex::Flags::empty(), count).unwrap_or(0)
