@@ -2,8 +2,14 @@
 
 mod backend;
 mod error;
+#[cfg(unix)]
+mod fork;
+#[cfg(not(unix))]
+#[path = "fork_none.rs"]
 mod fork;
 mod id;
+mod identity;
+mod options;
 mod table;
 
 use std::marker::PhantomData;
@@ -14,19 +20,21 @@ use std::time::Duration;
 
 use crate::Layout;
 use crate::region::Region;
-use backend::Seat;
+use backend::{Plan, Seat};
 pub use error::JoinError;
-use fork::{ForkLock, Identity};
+use fork::ForkLock;
 pub use id::{Member, MemberId};
-use table::{SLOTS, Stamp, Table, VERSION};
+use identity::Identity;
+pub use options::{Backend, BackendKind, JoinOptions};
+use table::{SLOTS, Stamp, Table};
 
 /// This process's membership of a region; dropping it leaves.
 ///
 /// Joining takes a slot of the table at the start of the region and locks one byte for it, by an
-/// open-file-description lock through a descriptor opened for this alone. The kernel drops that
-/// lock when the process ends, however it ends, in whatever PID namespace, before anybody has
-/// reaped it. So [`is_alive`](Self::is_alive) is one system call (1 to 6 µs) and never mistaken
-/// about a recycled process id.
+/// open-file-description lock through a descriptor opened for this alone (the [portable
+/// backend](crate#backends): a file). The kernel drops that lock when the process ends, however it
+/// ends, in whatever PID namespace, before anybody has reaped it. So [`is_alive`](Self::is_alive) is
+/// one system call (1 to 6 µs; portable: four) and never mistaken about a recycled process id.
 ///
 /// **Fork.** A forked child does not inherit the membership: every operation through it returns
 /// [`Forked`](crate::LockError::Forked) there, nothing of the parent's is released, and the child
@@ -78,6 +86,15 @@ impl<'a> Members<'a> {
     /// ```
     pub const SIZE: usize = size_of::<Table>();
 
+    /// Bytes that the table takes together with what the [portable backend](crate::Backend::Portable)
+    /// has behind it. A region that is joined that way has to be that long at least, and what
+    /// [`Layout`] hands out begins there.
+    ///
+    /// ```
+    /// assert_eq!(ndshm_sync::Members::PORTABLE_SIZE, 32 * 1024);
+    /// ```
+    pub const PORTABLE_SIZE: usize = Self::SIZE + backend::PORTABLE_SIZE;
+
     /// How many members a region can have at once.
     ///
     /// ```
@@ -104,7 +121,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
-        Self::join_with(region, None)
+        Self::join_with(region, &Backend::Native, None)
     }
 
     /// As [`join`](Self::join), with a rank that reports and errors will name.
@@ -122,25 +139,47 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
-        Self::join_with(region, Some(rank))
+        Self::join_with(region, &Backend::Native, Some(rank))
     }
 
-    fn join_with(region: Region<'a>, rank: Option<u32>) -> Result<Self, JoinError> {
-        let table: NonNull<Table> = region.at(0).ok_or(JoinError::Region {
-            base: region.base().addr().get(),
-            len: region.len(),
-            need: Self::SIZE,
-        })?;
+    /// Joins otherwise than [`join`](Self::join) does: by the portable backend.
+    ///
+    /// ```
+    /// use ndshm_sync::{Backend, Members};
+    ///
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::options().backend(Backend::Native).rank(3).join(region)?;
+    /// assert_eq!(members.describe(members.me()).rank, Some(3));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn options() -> JoinOptions {
+        JoinOptions::default()
+    }
+
+    fn join_with(
+        region: Region<'a>,
+        backend: &Backend,
+        rank: Option<u32>,
+    ) -> Result<Self, JoinError> {
+        let plan = Plan::new(backend, &region)?;
+        let need = Self::SIZE + plan.size();
+        let table: NonNull<Table> =
+            region.at(0).filter(|_| need <= region.len()).ok_or(JoinError::Region {
+                base: region.base().addr().get(),
+                len: region.len(),
+                need,
+            })?;
         // SAFETY: in bounds and aligned (`Region::at`), mapped for `'a` (region invariant 1), made
         // of atomics, and valid for any bytes.
         let t: &'a Table = unsafe { table.as_ref() };
-        t.check_version().map_err(|found| JoinError::Version { found, known: VERSION })?;
+        t.settle(plan.kind())?;
 
         // From here to the entry in the list no fork may come between: the child would hold a
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let (slot, seat) = Seat::take(&region, t)?;
+        let (slot, seat) = plan.take(t)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
         let generation = t.publish(slot, std::process::id(), rank);
         list.add(seat.listed());
@@ -153,7 +192,7 @@ impl<'a> Members<'a> {
             seat: ManuallyDrop::new(seat),
             identity,
             me: MemberId { slot, generation },
-            cursor: AtomicUsize::new(Self::SIZE),
+            cursor: AtomicUsize::new(need),
             bytes: PhantomData,
         })
     }

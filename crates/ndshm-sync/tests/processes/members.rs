@@ -109,7 +109,7 @@ pub(crate) fn what_cannot_be_joined() {
         // SAFETY: offsets of a few bytes stay inside the region.
         let base: NonNull<u8> = unsafe { region.base().add(offset) };
         // SAFETY: part of the arena's region, used through this crate only.
-        Members::join(unsafe { Region::new(base, len, region.fd()) })
+        Members::join(unsafe { Region::new(base, len, region.fd().expect("a file")) })
     };
     for (offset, len) in [(0, 0), (0, 1), (0, Members::SIZE - 1), (8, Members::SIZE), (1, 60_000)] {
         match join(offset, len) {
@@ -159,7 +159,7 @@ pub(crate) fn a_read_only_file() {
     // A descriptor that is read-only, of a file that is not.
     let arena = Arena::create();
     let region = arena.region();
-    let path = format!("/proc/self/fd/{}", region.fd().as_raw_fd());
+    let path = format!("/proc/self/fd/{}", region.fd().expect("a file").as_raw_fd());
     let read_only = OpenOptions::new().read(true).open(&path).expect("cannot open the memfd");
     // SAFETY: the arena's region, with another descriptor of the same file.
     let region = unsafe { Region::new(region.base(), region.len(), read_only.as_fd()) };
