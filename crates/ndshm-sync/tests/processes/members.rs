@@ -10,29 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use ndshm_sync::{JoinError, LayoutError, LockError, Members, Region};
-use ndshm_testkit::{arguments, skip, until};
+use ndshm_testkit::{arguments, raise_descriptors, skip, until};
 
 use crate::arena::Arena;
 
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// As many descriptors as this process may have.
-fn raise_descriptors() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is what the kernel writes.
-    let r = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    assert_eq!(r, 0, "getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: reads `limit`.
-    let r = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    assert_eq!(r, 0, "setrlimit");
-    limit.rlim_cur
-}
-
 /// Joins 250 times, and stays.
 pub(crate) fn crowd() {
     let arena = Arena::inherited();
-    raise_descriptors();
+    let _ = raise_descriptors();
     let all: Vec<_> = (0..250).map(|_| arena.join()).collect();
     arena.word(1, 0).fetch_add(1, SeqCst);
     thread::sleep(LIMIT);
