@@ -61,7 +61,7 @@ pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult
 pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
 pub use layout::{Layout, LayoutError};
-pub use member::{JoinError, Member, MemberId, Members};
+pub use member::{Backend, BackendKind, JoinError, JoinOptions, Member, MemberId, Members};
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
