@@ -31,7 +31,7 @@ fn held(arena: &Arena) -> Child {
 }
 
 /// What `f` returns, which takes at least `least`, and not for ever.
-fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
+pub(crate) fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
     let start = Instant::now();
     let result = f();
     let took = start.elapsed();
@@ -150,7 +150,7 @@ extern "C" fn on_alarm(_: libc::c_int) {
 }
 
 /// SIGALRM every `micros` microseconds; never for 0. System calls are not restarted.
-fn storm(micros: libc::suseconds_t) {
+pub(crate) fn storm(micros: libc::suseconds_t) {
     // SAFETY: all zeroes are a valid `sigaction`: no flags, nothing blocked.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_alarm as *const () as usize;
