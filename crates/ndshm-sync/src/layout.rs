@@ -70,16 +70,20 @@ impl<'m> Layout<'m> {
 pub(crate) enum Kind {
     Mutex = b'm',
     Barrier = b'b',
+    Once = b'1',
+    OnceCell = b'o',
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mutex, Self::Barrier];
+    const ALL: [Self; 4] = [Self::Mutex, Self::Barrier, Self::Once, Self::OnceCell];
 
     /// What lies there, in words.
     fn of(self, size: u64) -> String {
         match self {
             Self::Mutex => format!("a mutex around {size} bytes"),
             Self::Barrier => format!("a barrier for {size} parties"),
+            Self::Once => "something done once".to_owned(),
+            Self::OnceCell => format!("a once cell of {size} bytes"),
         }
     }
 }

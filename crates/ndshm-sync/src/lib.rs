@@ -16,6 +16,7 @@
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`Once`], [`OnceCell`], [`OnceError`]: what one process does, or computes, for all.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
@@ -48,6 +49,7 @@ mod inspect;
 mod layout;
 mod member;
 mod mutex;
+mod once;
 mod park;
 mod region;
 mod sys;
@@ -61,6 +63,7 @@ pub use member::{JoinError, Member, MemberId, Members};
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
+pub use once::{Once, OnceCell, OnceError, OnceWords};
 pub use region::Region;
 
 /// The README's example, as a test.

@@ -48,7 +48,7 @@ impl<'m, T> MutexGuard<'m, T> {
     ///
     /// `members` holds `raw`, which guards `value`, and no other guard stands for that.
     #[inline]
-    pub(super) unsafe fn new(
+    pub(crate) unsafe fn new(
         raw: &'m RawMutex,
         value: &'m UnsafeCell<T>,
         members: &'m Members<'m>,

@@ -100,11 +100,7 @@ impl RawMutex {
     /// assert!(matches!(lock.try_lock(&members), Err(NotAcquired::Held(_))));
     /// ```
     pub fn try_lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        if let Some(got) = self.fast(members)? {
-            return Ok(got);
-        }
-        // What a dead member holds is not held.
-        self.contend(members, &mut Spin::none(), Deadline::Passed)
+        self.lock_until(members, Deadline::Passed)
     }
 
     /// Takes the lock, and waits for it as long as its holder lives: for ever where that is the
@@ -127,10 +123,7 @@ impl RawMutex {
     /// ```
     #[inline]
     pub fn lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        match self.fast(members)? {
-            Some(got) => Ok(got),
-            None => self.contend(members, &mut Spin::for_lock(), Deadline::Never),
-        }
+        self.lock_until(members, Deadline::Never)
     }
 
     /// As [`lock`](Self::lock), but gives up after `timeout` on the monotonic clock; a zero `timeout`
@@ -184,10 +177,22 @@ impl RawMutex {
         members: &Members<'_>,
         deadline: std::time::Instant,
     ) -> Result<Acquired, NotAcquired> {
-        match self.fast(members)? {
-            Some(got) => Ok(got),
-            None => self.contend(members, &mut Spin::for_lock(), Deadline::At(deadline)),
+        self.lock_until(members, Deadline::At(deadline))
+    }
+
+    /// All of these; one that has passed tries, and does not spin.
+    #[inline]
+    pub(crate) fn lock_until(
+        &self,
+        members: &Members<'_>,
+        deadline: Deadline,
+    ) -> Result<Acquired, NotAcquired> {
+        if let Some(got) = self.fast(members)? {
+            return Ok(got);
         }
+        // What a dead member holds is not held, for one that only tries either.
+        let mut spin = if deadline.is_passed() { Spin::none() } else { Spin::for_lock() };
+        self.contend(members, &mut spin, deadline)
     }
 
     #[inline]
@@ -364,7 +369,8 @@ impl RawMutex {
     /// ```
     #[must_use]
     pub fn owner(&self) -> Option<MemberId> {
-        let word = self.word.load(Ordering::Relaxed);
+        // Acquire: with an owner comes its stamp (see `fast`), so that it can be asked after.
+        let word = self.word.load(Ordering::Acquire);
         if word & LOCKED == 0 { None } else { MemberId::from_bits(word & OWNER) }
     }
 

@@ -14,6 +14,8 @@ use super::raw::RawMutex;
 use crate::inspect::{Holder, Inspection};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
+use crate::once::initialise;
+use crate::wait::Deadline;
 
 /// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
 ///
@@ -309,20 +311,11 @@ impl<'m, T: Pod> Mutex<'m, T> {
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.place.is_ready() {
-            return Ok(());
-        }
-        // A first writer that died under the lock left poison and no mark: done again, whole.
-        let got = self.cell.raw.lock(self.members)?;
-        let mut guard = self.guard();
-        if !self.cell.place.is_ready() {
-            *guard = value;
-            if got != Acquired::Clean {
-                guard.clear_poison();
-            }
-            self.cell.place.set_ready();
-        }
-        Ok(())
+        let MutexCell { place, raw, value: cell } = self.cell;
+        initialise(place, raw, self.members, Deadline::Never, || {
+            // SAFETY: `initialise` runs this while it holds the lock (value invariant 1).
+            unsafe { cell.get().write(value) };
+        })
     }
 }
 
