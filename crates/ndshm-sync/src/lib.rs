@@ -14,7 +14,8 @@
 //! - [`Members`]: this process's place among those that take part; who is alive.
 //! - [`Layout`]: hands out the locks of a region, each where no other lies.
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
-//!   memory themselves.
+//!   memory themselves. With the feature `lock_api`, `BoundMutex` puts one under the guards of that
+//!   crate.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
 //! - [`Once`], [`OnceCell`], [`OnceError`]: what one process does, or computes, for all.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
@@ -60,6 +61,8 @@ pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
 pub use layout::{Layout, LayoutError};
 pub use member::{JoinError, Member, MemberId, Members};
+#[cfg(feature = "lock_api")]
+pub use mutex::BoundMutex;
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };

@@ -2,12 +2,16 @@
 
 mod error;
 mod guard;
+#[cfg(feature = "lock_api")]
+mod lock_api;
 mod outcome;
 mod raw;
 mod typed;
 
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
+#[cfg(feature = "lock_api")]
+pub use lock_api::BoundMutex;
 pub use outcome::{Acquired, Culprit, NotAcquired};
 pub use raw::RawMutex;
 pub use typed::{Mutex, MutexCell};

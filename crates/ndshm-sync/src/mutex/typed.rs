@@ -246,6 +246,12 @@ impl<'m, T: Pod> Mutex<'m, T> {
         self.finish(self.cell.raw.lock_deadline(self.members, deadline))
     }
 
+    /// The word of the mutex alone, and the membership it is locked for.
+    #[cfg(feature = "lock_api")]
+    pub(super) const fn parts(&self) -> (&'m RawMutex, &'m Members<'m>) {
+        (&self.cell.raw, self.members)
+    }
+
     /// Whether the mutex is poisoned at this moment. One load. The death of the present holder shows
     /// only once somebody has taken the lock over.
     ///
