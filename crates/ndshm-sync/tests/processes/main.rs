@@ -13,6 +13,7 @@ mod fork;
 mod kills;
 mod latch;
 mod members;
+mod once;
 mod pidns;
 mod ranks;
 mod recovery;
@@ -42,8 +43,12 @@ ndshm_testkit::suite! {
         kills::mutex::recoverer,
         latch::survivor,
         latch::victim,
+        kills::once::maker,
         members::crowd,
         members::joiner,
+        once::forker,
+        once::initialiser,
+        once::racer,
         pidns::stranger,
         recovery::orphaner,
         semaphore::holder,
@@ -60,12 +65,20 @@ ndshm_testkit::suite! {
         120 => kills::mutex::waiters_are_killed,
         120 => kills::mutex::recoverers_are_killed,
         180 => kills::barrier::parties_are_killed,
+        120 => kills::once::makers_are_killed,
         120 => kills::departures::comers_and_goers_are_killed,
         60 => departures::the_last_one_missing_departs,
         60 => departures::who_departs_ends_the_phase,
         60 => departures::all_have_departed,
         60 => departures::an_old_arrival_is_not_taken_for_a_new_one,
         60 => departures::an_heir_is_awaited_in_the_phase_of_the_dead,
+        120 => once::one_of_all_makes_it,
+        60 => once::who_waits_is_told_of_a_death,
+        60 => once::who_waits_is_told_of_a_panic,
+        60 => once::a_stopped_initialiser_is_waited_for,
+        60 => once::time_outs,
+        60 => once::a_forked_child_makes_nothing,
+        60 => once::a_dead_first_writer_of_a_mutex_is_made_up_for,
         60 => stop::a_stopped_holder_is_waited_for,
         60 => stop::a_stopped_party_that_was_met_is_told_so,
         60 => fork::a_forked_child_is_no_member,
