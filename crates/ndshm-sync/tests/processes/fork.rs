@@ -19,7 +19,7 @@ fn stage(arena: &Arena) -> &'static AtomicU64 {
 }
 
 /// Forks, with handlers or without, and has the child end well if `child` does not panic.
-fn fork(with_handlers: bool, child: impl FnOnce()) -> libc::pid_t {
+pub(crate) fn fork(with_handlers: bool, child: impl FnOnce()) -> libc::pid_t {
     // SAFETY: this process has one thread, so the child finds everything as it was.
     let pid = if with_handlers { unsafe { libc::fork() } } else { unsafe { raw_clone() } };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
@@ -40,7 +40,7 @@ unsafe fn raw_clone() -> libc::pid_t {
     libc::pid_t::try_from(pid).expect("a process id")
 }
 
-fn ends_well(pid: libc::pid_t) {
+pub(crate) fn ends_well(pid: libc::pid_t) {
     let mut status = 0;
     // SAFETY: `status` is what the kernel writes.
     let r = unsafe { libc::waitpid(pid, &raw mut status, 0) };

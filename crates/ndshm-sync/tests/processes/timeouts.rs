@@ -31,7 +31,7 @@ fn held(arena: &Arena) -> Child {
 }
 
 /// What `f` returns, which takes at least `least`, and not for ever.
-fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
+pub(crate) fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
     let start = Instant::now();
     let result = f();
     let took = start.elapsed();

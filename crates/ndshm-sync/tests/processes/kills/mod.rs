@@ -2,6 +2,6 @@
 //! says that it hit the named state.
 
 pub(crate) mod barrier;
-mod ledger;
+pub(crate) mod ledger;
 pub(crate) mod mutex;
-mod player;
+pub(crate) mod player;
