@@ -14,7 +14,7 @@ use crate::kills::ledger::{self, Ledger};
 use crate::kills::player::{At, Log, Seat};
 
 /// Kills that must have hit one with the lock or waiting for it, and at least so many in each state.
-const KILLS: u32 = 400;
+const KILLS: u32 = 300;
 const IN_EACH_STATE: u32 = 15;
 
 const LIMIT: Duration = Duration::from_secs(30);

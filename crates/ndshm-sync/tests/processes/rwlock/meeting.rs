@@ -14,7 +14,7 @@ use crate::timeouts::takes;
 
 const LIMIT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(50);
-const EACH: u64 = 8_000;
+const EACH: u64 = 25_000;
 
 /// Reads and adds, by turns; page 1, words 1 and 2: how many read, who writes.
 pub(crate) fn mixer() {
