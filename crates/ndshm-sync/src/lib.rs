@@ -83,7 +83,7 @@
 //!
 //! Padding left to the compiler is refused by the derive:
 //!
-//! ```compile_fail,E0512
+//! ```compile_fail
 //! # use bytemuck::{Pod, Zeroable};
 //! #[derive(Clone, Copy, Pod, Zeroable)]
 //! #[repr(C)]
