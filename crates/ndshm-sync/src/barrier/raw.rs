@@ -20,7 +20,7 @@ const JOINS: u64 = !(ONE_JOIN - 1);
 
 /// In the owner's word of a party: 0, or why it will not come.
 const ABSENCE_SHIFT: u32 = 16;
-const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
+pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// In the place of an absence: it has departed, and no phase waits for it.
 const DEPARTED: u64 = 5;
 
@@ -175,7 +175,7 @@ impl PartyCell {
 
     /// One compare-and-swap of the owner's word; what it was where that failed.
     fn mark(&self, owner: u64, what: u64) -> Result<(), u64> {
-        let marked = owner & !ABSENCE | what << ABSENCE_SHIFT;
+        let marked = marked(owner, what);
         // SeqCst: a waiter that looked before this store and then sleeps did so in an attempt that
         // the load of the phase word after it sees. Release is part of it: who completes a phase
         // without one that has departed has seen what that one wrote before.
@@ -184,13 +184,22 @@ impl PartyCell {
 }
 
 /// What the owner's word says of why that party will not come; nothing of one that has departed.
-pub(super) const fn absence(owner: u64) -> Option<Absence> {
+pub(crate) const fn absence(owner: u64) -> Option<Absence> {
     if departed(owner) { None } else { Absence::from_bits((owner & ABSENCE) >> ABSENCE_SHIFT) }
 }
 
 /// Whether the party that the owner's word names has departed.
 pub(super) const fn departed(owner: u64) -> bool {
     (owner & ABSENCE) >> ABSENCE_SHIFT == DEPARTED && MemberId::from_bits(owner).is_some()
+}
+
+/// The owner's word of a party that will not come.
+pub(crate) const fn absent(owner: u64, why: Absence) -> u64 {
+    marked(owner, why as u64)
+}
+
+const fn marked(owner: u64, what: u64) -> u64 {
+    owner & !ABSENCE | what << ABSENCE_SHIFT
 }
 
 /// One that has not joined yet is waited for: its launcher knows whether it will come.

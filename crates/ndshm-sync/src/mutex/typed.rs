@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use super::error::{LockError, Poisoned};
-use super::guard::MutexGuard;
+use super::error::LockError;
+use super::guard::{MutexGuard, Unlocked};
 use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
 use crate::inspect::{Holder, Inspection};
@@ -253,10 +253,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        self.finish(self.cell.raw.try_lock(self.members)).map_err(|e| match e {
-            LockError::TimedOut { owner } => LockError::WouldBlock { owner },
-            e => e,
-        })
+        self.finish(self.cell.raw.try_lock(self.members)).map_err(LockError::of_a_try)
     }
 
     /// Takes the lock, or gives up after `timeout` on the monotonic clock; a zero `timeout` tries
@@ -359,23 +356,14 @@ impl<'m, T: Pod> Mutex<'m, T> {
         &self,
         got: Result<Acquired, NotAcquired>,
     ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        match got {
-            Ok(Acquired::Clean) => Ok(self.guard()),
-            Ok(Acquired::Poisoned(by)) => {
-                Err(LockError::Poisoned(Poisoned::new(self.guard(), by, self.members)))
-            }
-            Err(NotAcquired::Held(owner)) => {
-                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
-            }
-            Err(NotAcquired::Forked) => Err(LockError::Forked),
-        }
+        // SAFETY: every caller has just tried to lock it for this membership, and comes here once.
+        unsafe { self.unlocked().finish(got) }
     }
 
     #[inline]
-    fn guard(&self) -> MutexGuard<'m, T> {
-        // SAFETY: `finish` got the lock for this membership, once, and makes one guard of it; the
-        // value is reached only by the holder (value invariant 1).
-        unsafe { MutexGuard::new(&self.cell.raw, &self.cell.value, self.members) }
+    fn unlocked(&self) -> Unlocked<'m, T> {
+        let Self { cell, members } = *self;
+        Unlocked::new(&cell.raw, &cell.value, members)
     }
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.

@@ -5,7 +5,7 @@ use std::cell::UnsafeCell;
 use super::error::OnceError;
 use crate::layout::Place;
 use crate::member::Members;
-use crate::mutex::{Acquired, Culprit, MutexGuard, NotAcquired, RawMutex};
+use crate::mutex::{Acquired, Culprit, MutexGuard, NotAcquired, RawMutex, Unlocked};
 use crate::park::{Look, Sleepers};
 use crate::wait::{Deadline, Spin};
 
@@ -28,7 +28,7 @@ pub(crate) fn initialise(
     let nothing = UnsafeCell::new(());
     // SAFETY: locked just now, for this membership; what the lock guards is reached through `write`
     // alone, which ends before the guard does.
-    let mut guard = unsafe { MutexGuard::new(lock, &nothing, members) };
+    let mut guard = unsafe { MutexGuard::new(Unlocked::new(lock, &nothing, members)) };
     if !place.is_ready() {
         if got != Acquired::Clean {
             guard.clear_poison();

@@ -5,10 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndshm_sync::{LayoutError, LockError, Members, OnceCell, OnceError};
-use ndshm_testkit::{Child, Rng, arguments, panic_holding, until};
+use ndshm_testkit::{Child, Rng, arguments, ends_well, fork, panic_holding, until};
 
 use crate::arena::Arena;
-use crate::fork::{ends_well, fork};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const RACERS: u64 = 4;
