@@ -42,6 +42,63 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What may live in shared memory
+//!
+//! Bytes that mean the same in every process, whatever they are: another process may have been
+//! compiled from another version, and after a death half of a value is there. The bound is
+//! [`bytemuck::Pod`], and what does not meet it does not compile.
+//!
+//! | not | but |
+//! |---|---|
+//! | references, raw pointers, `Box` | an index, or an offset from the start of the region |
+//! | `String`, `Vec` | an array of a fixed size, and how much of it is used |
+//! | `bool` | `u8`, which is 0 or not |
+//! | an enum, `char`, `Option` | its integer, and a checked cast where it is read, as below |
+//! | a tuple, a struct as it is | a struct with `repr(C)` and `derive(Pod, Zeroable)`, which has no padding |
+//! | `std::sync` and other locks | the ones of this crate, beside the values |
+//! | `usize` | `u64`, where programs of 32 and of 64 bits meet |
+//!
+//! With `bytemuck = { version = "1", features = ["derive"] }` among the dependencies:
+//!
+//! ```
+//! use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
+//!
+//! #[derive(Clone, Copy, Pod, Zeroable)]
+//! #[repr(C)]
+//! struct Progress {
+//!     done: u64,
+//!     worst: f64,
+//!     state: u8,     // a `State`
+//!     rest: [u8; 7], // padding has to be a field: all bytes of a value are known
+//! }
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+//! #[repr(u8)]
+//! enum State {
+//!     Idle,
+//!     Busy,
+//! }
+//!
+//! # let members = ndshm_testkit::members!();
+//! let progress = members.layout().mutex(Progress::zeroed())?;
+//! progress.lock()?.state = State::Busy as u8;
+//! let state: State = bytemuck::checked::try_cast(progress.lock()?.state).expect("garbage");
+//! assert_eq!(state, State::Busy);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Padding left to the compiler is refused by the derive:
+//!
+//! ```compile_fail
+//! # use bytemuck::{Pod, Zeroable};
+//! #[derive(Clone, Copy, Pod, Zeroable)]
+//! #[repr(C)]
+//! struct Progress {
+//!     done: u64,
+//!     state: u8,
+//! }
+//! ```
+//!
 //! # What is promised, and to whom
 //!
 //! The promise is about processes. A thread that is cancelled while it holds a guard is the
