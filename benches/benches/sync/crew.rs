@@ -5,6 +5,7 @@
 //! orders all sleep, and so does whoever gives them: a processor is for those who are measured.
 
 use std::ffi::c_int;
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -137,6 +138,7 @@ unsafe impl Shared for Board {}
 pub(crate) struct Crew {
     board: &'static Board,
     size: usize,
+    jobs: usize,
     /// Empty for threads.
     children: Vec<c_int>,
 }
@@ -161,13 +163,13 @@ impl Crew {
             if pid == 0 {
                 die_with_parent();
                 // Nothing above this frame is the child's to go on with.
-                let _ = catch_unwind(AssertUnwindSafe(|| obey(board, rank, jobs)));
+                let failed = catch_unwind(AssertUnwindSafe(|| obey(board, rank, jobs))).is_err();
                 // SAFETY: ends the process, and runs nothing that is the parent's to run.
-                unsafe { libc::_exit(101) };
+                unsafe { libc::_exit(failed.into()) };
             }
             pid
         });
-        Self { board, size, children: children.collect() }
+        Self { board, size, jobs: jobs.len(), children: children.collect() }
     }
 
     /// The same, of threads. They last as long as the process.
@@ -177,7 +179,7 @@ impl Crew {
         for rank in 0..size {
             std::thread::spawn(move || obey(board, rank, jobs));
         }
-        Self { board, size, children: Vec::new() }
+        Self { board, size, jobs: jobs.len(), children: Vec::new() }
     }
 
     /// Has the first `parties` do that job; what each of them did.
@@ -256,27 +258,44 @@ impl Crew {
     }
 
     fn somebody_died(&self) -> bool {
-        self.children.iter().any(|&pid| {
-            let mut status = 0;
-            // SAFETY: a child of ours, not reaped yet; there is room for its status.
-            (unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) }) != 0
-        })
+        self.children.iter().any(|&pid| has_ended(pid, libc::WNOHANG))
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        // The end of the work: what rivals leave behind in files is theirs to remove.
+        self.board.job.store(self.jobs as u64, Ordering::Relaxed);
+        self.board.stop.0.store(1, Ordering::Relaxed);
+        for seat in &self.board.seats {
+            seat.order.fetch_add(1, Ordering::Release);
+            wake(&seat.order);
+        }
+        let start = Instant::now();
         for &pid in &self.children {
-            // SAFETY: a child of ours that has not been reaped; no memory is touched.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            let mut status = 0;
-            // SAFETY: the same child; there is room for its status.
-            unsafe { libc::waitpid(pid, &raw mut status, 0) };
+            while start.elapsed() < Duration::from_secs(2) && !has_ended(pid, libc::WNOHANG) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if !has_ended(pid, libc::WNOHANG) {
+                // SAFETY: a child that is left unreaped; no memory is touched.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+            }
         }
     }
 }
 
-/// A party's life.
+/// Whether a child has ended, and is left to be asked again.
+fn has_ended(pid: c_int, flags: c_int) -> bool {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let (id, flags) = (pid.unsigned_abs(), flags | libc::WEXITED | libc::WNOWAIT);
+    // SAFETY: there is room for what the kernel writes.
+    let r = unsafe { libc::waitid(libc::P_PID, id, info.as_mut_ptr(), flags) };
+    // SAFETY: zeroed, and filled by the call.
+    let info = unsafe { info.assume_init() };
+    r != 0 || info.si_signo != 0
+}
+
+/// A party's life, until it is told that there is no more to do.
 fn obey(board: &'static Board, rank: usize, jobs: &[&Prepare]) {
     let seat = &board.seats[rank];
     let mut prepared: Vec<Option<Job>> = jobs.iter().map(|_| None).collect();
@@ -296,6 +315,9 @@ fn obey(board: &'static Board, rank: usize, jobs: &[&Prepare]) {
             pin(cpu);
         }
         let (job, parties) = (as_usize(&board.job), as_usize(&board.parties));
+        if job == jobs.len() {
+            return;
+        }
         let count = board.count.load(Ordering::Relaxed);
         let run = Run {
             rank,
