@@ -70,16 +70,23 @@ impl<'m> Layout<'m> {
 pub(crate) enum Kind {
     Mutex = b'm',
     Barrier = b'b',
+    RwLock = b'r',
+    SeqLock = b'q',
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mutex, Self::Barrier];
+    const ALL: [Self; 4] = [Self::Mutex, Self::Barrier, Self::RwLock, Self::SeqLock];
 
     /// What lies there, in words.
     fn of(self, size: u64) -> String {
         match self {
             Self::Mutex => format!("a mutex around {size} bytes"),
             Self::Barrier => format!("a barrier for {size} parties"),
+            Self::RwLock => {
+                let (size, readers) = Place::split(size);
+                format!("a reader-writer lock with {readers} cells around {size} bytes")
+            }
+            Self::SeqLock => format!("a sequence lock around {size} bytes"),
         }
     }
 }
@@ -96,6 +103,17 @@ impl Place {
     /// Kind in the low byte, size above it.
     pub(crate) fn describe(kind: Kind, size: usize) -> u64 {
         (size as u64) << 8 | kind as u64
+    }
+
+    /// The same, where a second number of up to 15 bits has to agree.
+    pub(crate) fn describe_two(kind: Kind, size: usize, count: usize) -> u64 {
+        Self::describe(kind, size) | (count as u64) << (8 + Self::COUNT_SHIFT)
+    }
+
+    const COUNT_SHIFT: u32 = 40;
+
+    fn split(size: u64) -> (u64, u64) {
+        (size & ((1 << Self::COUNT_SHIFT) - 1), size >> Self::COUNT_SHIFT)
     }
 
     /// Whoever comes first decides; who comes later must want the same.

@@ -15,6 +15,8 @@
 //! - [`Layout`]: hands out the locks of a region, each where no other lies.
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
+//! - [`RwLock`], [`RwLockReadGuard`], [`RwLockWriteGuard`]: many read or one writes; [`RawRwLock`].
+//! - [`SeqLock`]: readers copy a small value and never wait.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
@@ -50,6 +52,8 @@ mod member;
 mod mutex;
 mod park;
 mod region;
+mod rwlock;
+mod seqlock;
 mod sys;
 mod wait;
 
@@ -62,6 +66,8 @@ pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
 pub use region::Region;
+pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
+pub use seqlock::{SeqLock, SeqLockCell};
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -3,11 +3,13 @@
 mod error;
 mod guard;
 mod outcome;
+mod outside;
 mod raw;
 mod typed;
 
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
 pub use outcome::{Acquired, Culprit, NotAcquired};
+pub(crate) use outside::Seen;
 pub use raw::RawMutex;
 pub use typed::{Mutex, MutexCell};
