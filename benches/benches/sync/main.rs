@@ -17,6 +17,7 @@ mod crew;
 mod mutex;
 mod ours;
 mod posix;
+mod rwlock;
 
 use arena::Arena;
 use contest::{Crews, Rival, Wish, hog};
@@ -27,7 +28,7 @@ fn main() {
     let has = |name: &str| arguments.iter().any(|a| a == name);
     let wish = Wish {
         filter: arguments.iter().find(|a| !a.starts_with('-')).cloned(),
-        tables: !has("--test") && !has("--list"),
+        tables: !has("--test") && !has("--list") && !has("--profile-time"),
         quick: has("--quick"),
     };
     if has("--list") {
@@ -37,6 +38,7 @@ fn main() {
     let arena = Arena::create();
     let (mut rivals, mut contests) = (Vec::new(), Vec::new());
     mutex::enter(arena, &mut rivals, &mut contests);
+    rwlock::enter(arena, &mut rivals, &mut contests);
     barrier::enter(arena, &mut rivals, &mut contests);
     let rivals: &'static [Rival] = rivals.leak();
     let crews = muster(arena, rivals);

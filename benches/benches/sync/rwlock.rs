@@ -48,7 +48,10 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
     let lock = Arc::new(InProcess(std::sync::RwLock::new(Pair::default())));
     rivals.push(threads(STD, move || {
         let (r, w) = (Arc::clone(&lock), Arc::clone(&lock));
-        job(move || look(&r.0.read().expect("no panic")), move || add(&mut w.0.write().expect("no panic")))
+        job(
+            move || look(&r.0.read().expect("no panic")),
+            move || add(&mut w.0.write().expect("no panic")),
+        )
     }));
     let lock = PthreadRwLock::create(arena);
     rivals.push(Rival {
@@ -73,7 +76,10 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
     });
 }
 
-fn threads(name: &'static str, prepare: impl Fn() -> crate::crew::Job + Send + Sync + 'static) -> Rival {
+fn threads(
+    name: &'static str,
+    prepare: impl Fn() -> crate::crew::Job + Send + Sync + 'static,
+) -> Rival {
     let prepare: Prepare = Box::new(move |_| prepare());
     Rival { name, among: Among::Threads, prepare, counted: None }
 }
