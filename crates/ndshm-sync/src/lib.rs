@@ -6,7 +6,7 @@
 //! memory, and holds a kernel lock on one byte of the file for as long as it lives. A lock word
 //! names its holder by slot and generation, so whoever waits can ask the kernel whether the holder
 //! still lives, take over from the dead by one compare-and-swap, and be told who that was.
-//! Uncontended, a lock is one compare-and-swap and an unlock one swap, as between threads.
+//! Uncontended, a lock is one compare-and-swap and an unlock one plain store.
 //!
 //! # Index
 //!
@@ -18,6 +18,10 @@
 //! - [`RwLock`], [`RwLockReadGuard`], [`RwLockWriteGuard`]: many read or one writes; [`RawRwLock`].
 //! - [`SeqLock`]: readers copy a small value and never wait.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`Condvar`]: with a mutex, wait until another has made something true.
+//! - [`Semaphore`], [`SemaphorePermit`]: so many at once; permits have owners, and come back from the
+//!   dead. [`SignalSemaphore`]: permits that one posts and another takes.
+//! - [`Event`]: something has happened. [`Latch`], [`LatchParty`]: each of so many has done its part.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
@@ -43,31 +47,47 @@
 //! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 
+// The examples' set-up names this crate as its users do.
+#[cfg(test)]
+extern crate self as ndshm_sync;
+
 mod atomic;
 mod barrier;
+mod condvar;
+mod event;
 mod event_count;
 mod inspect;
+mod latch;
 mod layout;
 mod member;
 mod mutex;
 mod park;
 mod region;
 mod rwlock;
+mod semaphore;
 mod seqlock;
+mod signal;
 mod sys;
 mod wait;
+mod wait_error;
 
 pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
+pub use condvar::{Condvar, CondvarCell, WaitTimeoutResult};
+pub use event::{Event, EventCell, Reset};
 pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
+pub use latch::{Latch, LatchCell, LatchError, LatchParty};
 pub use layout::{Layout, LayoutError};
-pub use member::{JoinError, Member, MemberId, Members};
+pub use member::{Backend, BackendKind, JoinError, JoinOptions, Member, MemberId, Members};
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
 pub use region::Region;
 pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{AcquireError, OnDeath, Reclaimed, Semaphore, SemaphoreCell, SemaphorePermit};
 pub use seqlock::{SeqLock, SeqLockCell};
+pub use signal::{PostError, SignalSemaphore, SignalSemaphoreCell};
+pub use wait_error::WaitError;
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -9,6 +9,7 @@ mod typed;
 
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
+pub(crate) use guard::Unlocked;
 pub use outcome::{Acquired, Culprit, NotAcquired};
 pub(crate) use outside::Seen;
 pub use raw::RawMutex;
