@@ -79,10 +79,12 @@ pub(crate) enum Kind {
     Event = b'e',
     AutoEvent = b'E',
     Latch = b'l',
+    Once = b'1',
+    OnceCell = b'o',
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Mutex,
         Self::Barrier,
         Self::RwLock,
@@ -94,6 +96,8 @@ impl Kind {
         Self::Event,
         Self::AutoEvent,
         Self::Latch,
+        Self::Once,
+        Self::OnceCell,
     ];
 
     /// What lies there, in words.
@@ -115,6 +119,8 @@ impl Kind {
             Self::Event => "an event that stays set".to_owned(),
             Self::AutoEvent => "an event that resets itself".to_owned(),
             Self::Latch => format!("a latch for {size} parties"),
+            Self::Once => "something done once".to_owned(),
+            Self::OnceCell => format!("a once cell of {size} bytes"),
         }
     }
 }

@@ -137,7 +137,7 @@ extern "C" fn on_alarm(_: libc::c_int) {
 }
 
 /// SIGALRM every `micros` microseconds; never for 0. System calls are not restarted.
-fn storm(micros: libc::suseconds_t) {
+pub(crate) fn storm(micros: libc::suseconds_t) {
     // SAFETY: all zeroes are a valid `sigaction`: no flags, nothing blocked.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_alarm as *const () as usize;

@@ -3,6 +3,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod departures;
-mod ledger;
+pub(crate) mod ledger;
 pub(crate) mod mutex;
-mod player;
+pub(crate) mod once;
+pub(crate) mod player;
