@@ -11,7 +11,7 @@ use crate::atomic::{AtomicU64, Ordering};
 /// | 0 | 8 | generation << 32, process id; written by the holder of the slot's byte lock |
 /// | 8 | 8 | rank + 1, or 0; written by the same, before the generation |
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Slot {
     stamp: AtomicU64,
     rank: AtomicU64,
