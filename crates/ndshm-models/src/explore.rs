@@ -14,9 +14,9 @@ use crate::world::{Death, World};
 /// loom's search, beyond which bugs are not looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// One less: for a debug build beside other tests.
+    /// As the scenario asks for: two or three, one where four parties meet.
     Short,
-    /// As the scenario asks for.
+    /// One more, for minutes.
     Full,
 }
 
@@ -57,19 +57,23 @@ impl Scenario {
     }
 }
 
+/// A model is given who dies, and when.
+type Model = Arc<dyn Fn(Option<Death>) + Send + Sync>;
+
 pub(crate) struct Explorer {
     depth: Depth,
     explored: Explored,
 }
 
 impl Explorer {
-    /// All executions with at most `preemptions`, nobody dying.
+    /// All executions with at most `preemptions` (one more where more depth is asked for), nobody dying.
     pub(crate) fn check(
         &mut self,
         preemptions: usize,
         model: impl Fn(Option<Death>) + Send + Sync + 'static,
     ) {
-        self.once(preemptions, None, &Arc::new(model));
+        let model: Model = Arc::new(model);
+        self.once(preemptions, None, &model);
     }
 
     /// The same for each step at which `party` can die.
@@ -79,7 +83,7 @@ impl Explorer {
         party: usize,
         model: impl Fn(Option<Death>) + Send + Sync + 'static,
     ) {
-        let model = Arc::new(model);
+        let model: Model = Arc::new(model);
         let mut step = 0;
         while self.once(preemptions, Some(Death { party, step }), &model) {
             step += 1;
@@ -89,16 +93,11 @@ impl Explorer {
     }
 
     /// Whether anybody died in any of the executions.
-    fn once(
-        &mut self,
-        preemptions: usize,
-        death: Option<Death>,
-        model: &Arc<impl Fn(Option<Death>) + Send + Sync + 'static>,
-    ) -> bool {
+    fn once(&mut self, preemptions: usize, death: Option<Death>, model: &Model) -> bool {
         let counted = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound =
-            Some(if self.depth == Depth::Short { preemptions - 1 } else { preemptions });
+        let deeper = usize::from(self.depth == Depth::Full);
+        builder.preemption_bound = Some(preemptions + deeper);
         let (model, count) = (model.clone(), counted.clone());
         builder.check(move || {
             model(death);

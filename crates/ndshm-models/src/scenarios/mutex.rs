@@ -16,42 +16,43 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "mutex",
         shows: "two and three parties: one at a time inside, nothing lost, everybody gets through",
         run: |e| {
-            e.check(4, |d| contend(&[twice, twice], d));
-            e.check(3, |d| contend(&[once, once, once], d));
+            e.check(3, |d| contend(&[twice, twice], d));
+            e.check(2, |d| contend(&[once, once, once], d));
         },
     },
     Scenario {
         name: "mutex-death",
         shows: "one dies at any step: the others get the lock, and know what was left and by whom",
         run: |e| {
-            e.kill(3, 0, |d| contend(&[twice, twice], d));
-            e.kill(2, 0, |d| contend(&[once, once, once], d));
+            e.kill(2, 0, |d| contend(&[twice, twice], d));
+            e.kill(1, 0, |d| contend(&[once, once, once], d));
         },
     },
     Scenario {
         name: "mutex-recovery",
         shows: "of those that take over from the dead, one dies at any step",
         run: |e| {
-            e.kill(3, 0, |d| inherit(&[once, once], d));
-            e.kill(2, 0, |d| inherit(&[once, once, once], d));
+            e.kill(2, 0, |d| inherit(&[once, once], d));
+            e.kill(1, 0, |d| inherit(&[once, once, once], d));
         },
     },
     Scenario {
         name: "mutex-timeout",
         shows: "one gives up, or dies giving up: the wake-up that it may have taken is not lost",
         run: |e| {
-            e.check(2, |d| contend(&[impatient, once, once, clock], d));
-            e.check(4, |d| contend(&[impatient, twice, clock], d));
-            e.kill(2, 0, |d| contend(&[impatient, once, clock], d));
+            e.check(1, |d| contend(&[impatient, once, once, clock], d));
+            e.check(2, |d| contend(&[impatient, twice, clock], d));
+            e.check(2, |d| contend(&[twice_and_late, impatient, once], d));
+            e.kill(1, 0, |d| contend(&[impatient, once, clock], d));
         },
     },
     Scenario {
         name: "mutex-poison",
         shows: "who panics inside poisons; that stays, with its name, until it is cleared",
         run: |e| {
-            e.check(3, |d| contend(&[panicking, once], d));
-            e.check(3, |d| contend(&[panicking, forgetful, once], d));
-            e.kill(2, 0, |d| contend(&[panicking, forgetful], d));
+            e.check(2, |d| contend(&[panicking, once], d));
+            e.check(2, |d| contend(&[panicking, forgetful, once], d));
+            e.kill(1, 0, |d| contend(&[panicking, forgetful], d));
             e.kill(2, 0, |d| inherit(&[forgetful, once], d));
         },
     },
@@ -59,9 +60,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "mutex-slot",
         shows: "a slot is taken anew: its dead are told from the living by generation",
         run: |e| {
-            e.check(4, |d| inherit(&[joins_late, once], d));
-            e.check(2, |d| inherit(&[joins_late, once, once], d));
-            e.kill(3, 0, |d| inherit(&[joins_late, once], d));
+            e.check(3, |d| inherit(&[joins_late, once], d));
+            e.check(1, |d| inherit(&[joins_late, once, once], d));
+            e.kill(2, 0, |d| inherit(&[joins_late, once], d));
         },
     },
 ];
@@ -165,6 +166,13 @@ fn impatient(shared: &Guarded, members: &Members<'static>) {
         }
         Err(why) => assert!(matches!(why, NotAcquired::Held(_)), "{why:?}"),
     }
+}
+
+/// Between its two turns, time is up for those who will not wait longer.
+fn twice_and_late(shared: &Guarded, members: &Members<'static>) {
+    once(shared, members);
+    members.world().pass_time();
+    once(shared, members);
 }
 
 fn clock(_: &Guarded, members: &Members<'static>) {

@@ -119,7 +119,8 @@ impl Garden {
     fn look(&self, plant: &Plant) -> Failed<Option<String>> {
         let errors = self.root.join("errors");
         let mut child = Command::new(self.root.join("target/release/models"))
-            .args(if plant.deep { &[plant.model][..] } else { &["--short", plant.model] })
+            .args((!plant.deep).then_some("--short"))
+            .arg(plant.model)
             .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::null())
             .stderr(fs::File::create(&errors)?)

@@ -120,18 +120,11 @@ pub(crate) const PLANTS: &[Plant] = &[
         "mutex-slot",
     ),
     plant(
-        "mutex-takes-whatever-it-reads",
-        MUTEX,
-        "            if word & LOCKED == 0 {",
-        "            if word & LOCKED == 0 || spin.pass() {",
-        "mutex",
-    ),
-    plant(
         "mutex-poison-skipped",
         MUTEX,
         "match self.replace(word, mine | POISONED, Ordering::AcqRel) {",
         "match self.replace(word, mine, Ordering::AcqRel) {",
-        "mutex-death",
+        "mutex-poison",
     ),
     plant(
         "mutex-poison-not-told",
