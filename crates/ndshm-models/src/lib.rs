@@ -4,7 +4,12 @@
 //! the production sources themselves, included by path. What they stand on is supplied here:
 //! [`atomic`] by loom's atomics, [`world`] the kernel, the parties and their deaths.
 
-#![allow(dead_code, unreachable_pub, unused_imports, reason = "of what is included, models use a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "of what is included, models use a part"
+)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "the included sources link to types left out")]
 
 pub mod atomic;
@@ -21,7 +26,7 @@ mod event_count;
 #[path = "../../ndshm-sync/src/park.rs"]
 mod park;
 
-pub use explore::{Depth, Explored, Scenario};
 pub use event_count::EventCount;
+pub use explore::{Depth, Explored, Scenario};
 pub use member::{Member, MemberId, Members};
 pub use mutex::{Acquired, Culprit, NotAcquired, RawMutex};

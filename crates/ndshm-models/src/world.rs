@@ -120,7 +120,11 @@ pub(crate) fn trace(what: impl FnOnce() -> String) {
         let world = current();
         let id = Some(thread::current().id());
         let party = world.parties.iter().position(|p| p.thread.get() == id);
-        world.traced.borrow_mut().push(format!("{}: {}", party.map_or("-".into(), |p| p.to_string()), what()));
+        world.traced.borrow_mut().push(format!(
+            "{}: {}",
+            party.map_or("-".into(), |p| p.to_string()),
+            what()
+        ));
     }
 }
 

@@ -70,16 +70,57 @@ impl<'m> Layout<'m> {
 pub(crate) enum Kind {
     Mutex = b'm',
     Barrier = b'b',
+    RwLock = b'r',
+    SeqLock = b'q',
+    Condvar = b'c',
+    Semaphore = b'p',
+    ReportingSemaphore = b'P',
+    SignalSemaphore = b'n',
+    Event = b'e',
+    AutoEvent = b'E',
+    Latch = b'l',
+    Once = b'1',
+    OnceCell = b'o',
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mutex, Self::Barrier];
+    const ALL: [Self; 13] = [
+        Self::Mutex,
+        Self::Barrier,
+        Self::RwLock,
+        Self::SeqLock,
+        Self::Condvar,
+        Self::Semaphore,
+        Self::ReportingSemaphore,
+        Self::SignalSemaphore,
+        Self::Event,
+        Self::AutoEvent,
+        Self::Latch,
+        Self::Once,
+        Self::OnceCell,
+    ];
 
     /// What lies there, in words.
     fn of(self, size: u64) -> String {
         match self {
             Self::Mutex => format!("a mutex around {size} bytes"),
             Self::Barrier => format!("a barrier for {size} parties"),
+            Self::RwLock => {
+                let (size, readers) = Place::split(size);
+                format!("a reader-writer lock with {readers} cells around {size} bytes")
+            }
+            Self::SeqLock => format!("a sequence lock around {size} bytes"),
+            Self::Condvar => "a condvar".to_owned(),
+            Self::Semaphore => format!("a semaphore of {size} permits"),
+            Self::ReportingSemaphore => {
+                format!("a semaphore of {size} permits that reports deaths")
+            }
+            Self::SignalSemaphore => format!("a signal semaphore that began with {size}"),
+            Self::Event => "an event that stays set".to_owned(),
+            Self::AutoEvent => "an event that resets itself".to_owned(),
+            Self::Latch => format!("a latch for {size} parties"),
+            Self::Once => "something done once".to_owned(),
+            Self::OnceCell => format!("a once cell of {size} bytes"),
         }
     }
 }
@@ -96,6 +137,17 @@ impl Place {
     /// Kind in the low byte, size above it.
     pub(crate) fn describe(kind: Kind, size: usize) -> u64 {
         (size as u64) << 8 | kind as u64
+    }
+
+    /// The same, where a second number of up to 15 bits has to agree.
+    pub(crate) fn describe_two(kind: Kind, size: usize, count: usize) -> u64 {
+        Self::describe(kind, size) | (count as u64) << (8 + Self::COUNT_SHIFT)
+    }
+
+    const COUNT_SHIFT: u32 = 40;
+
+    fn split(size: u64) -> (u64, u64) {
+        (size & ((1 << Self::COUNT_SHIFT) - 1), size >> Self::COUNT_SHIFT)
     }
 
     /// Whoever comes first decides; who comes later must want the same.
@@ -162,11 +214,19 @@ pub enum LayoutError {
         /// What was asked for.
         wanted: u64,
     },
-    /// A barrier needs at least one party.
-    #[error("a barrier for {parties} parties cannot be made")]
+    /// A barrier or a latch needs at least one party.
+    #[error("a barrier or latch for {parties} parties cannot be made: ask for at least one")]
     Parties {
         /// How many were asked for.
         parties: usize,
+    },
+    /// A semaphore needs at least one permit, and looks at each.
+    #[error("a semaphore of {permits} permits cannot be made: ask for 1 to {most}")]
+    Permits {
+        /// How many were asked for.
+        permits: usize,
+        /// How many there may be.
+        most: usize,
     },
     /// This process was forked from the one that joined.
     #[error(

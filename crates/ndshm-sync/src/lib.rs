@@ -14,8 +14,16 @@
 //! - [`Members`]: this process's place among those that take part; who is alive.
 //! - [`Layout`]: hands out the locks of a region, each where no other lies.
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
-//!   memory themselves.
+//!   memory themselves. With the feature `lock_api`, `BoundMutex` puts one under the guards of that
+//!   crate.
+//! - [`RwLock`], [`RwLockReadGuard`], [`RwLockWriteGuard`]: many read or one writes; [`RawRwLock`].
+//! - [`SeqLock`]: readers copy a small value and never wait.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`Condvar`]: with a mutex, wait until another has made something true.
+//! - [`Semaphore`], [`SemaphorePermit`]: so many at once; permits have owners, and come back from the
+//!   dead. [`SignalSemaphore`]: permits that one posts and another takes.
+//! - [`Event`]: something has happened. [`Latch`], [`LatchParty`]: each of so many has done its part.
+//! - [`Once`], [`OnceCell`], [`OnceError`]: what one process does, or computes, for all.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
@@ -34,6 +42,63 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What may live in shared memory
+//!
+//! Bytes that mean the same in every process, whatever they are: another process may have been
+//! compiled from another version, and after a death half of a value is there. The bound is
+//! [`bytemuck::Pod`], and what does not meet it does not compile.
+//!
+//! | not | but |
+//! |---|---|
+//! | references, raw pointers, `Box` | an index, or an offset from the start of the region |
+//! | `String`, `Vec` | an array of a fixed size, and how much of it is used |
+//! | `bool` | `u8`, which is 0 or not |
+//! | an enum, `char`, `Option` | its integer, and a checked cast where it is read, as below |
+//! | a tuple, a struct as it is | a struct with `repr(C)` and `derive(Pod, Zeroable)`, which has no padding |
+//! | `std::sync` and other locks | the ones of this crate, beside the values |
+//! | `usize` | `u64`, where programs of 32 and of 64 bits meet |
+//!
+//! With `bytemuck = { version = "1", features = ["derive"] }` among the dependencies:
+//!
+//! ```
+//! use bytemuck::{CheckedBitPattern, NoUninit, Pod, Zeroable};
+//!
+//! #[derive(Clone, Copy, Pod, Zeroable)]
+//! #[repr(C)]
+//! struct Progress {
+//!     done: u64,
+//!     worst: f64,
+//!     state: u8,     // a `State`
+//!     rest: [u8; 7], // padding has to be a field: all bytes of a value are known
+//! }
+//!
+//! #[derive(Clone, Copy, Debug, PartialEq, NoUninit, CheckedBitPattern)]
+//! #[repr(u8)]
+//! enum State {
+//!     Idle,
+//!     Busy,
+//! }
+//!
+//! # let members = ndshm_testkit::members!();
+//! let progress = members.layout().mutex(Progress::zeroed())?;
+//! progress.lock()?.state = State::Busy as u8;
+//! let state: State = bytemuck::checked::try_cast(progress.lock()?.state).expect("garbage");
+//! assert_eq!(state, State::Busy);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Padding left to the compiler is refused by the derive:
+//!
+//! ```compile_fail
+//! # use bytemuck::{Pod, Zeroable};
+//! #[derive(Clone, Copy, Pod, Zeroable)]
+//! #[repr(C)]
+//! struct Progress {
+//!     done: u64,
+//!     state: u8,
+//! }
+//! ```
+//!
 //! # What is promised, and to whom
 //!
 //! The promise is about processes. A thread that is cancelled while it holds a guard is the
@@ -41,27 +106,51 @@
 //! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 
+// The examples' set-up names this crate as its users do.
+#[cfg(test)]
+extern crate self as ndshm_sync;
+
 mod atomic;
 mod barrier;
+mod condvar;
+mod event;
 mod event_count;
 mod inspect;
+mod latch;
 mod layout;
 mod member;
 mod mutex;
+mod once;
 mod park;
 mod region;
+mod rwlock;
+mod semaphore;
+mod seqlock;
+mod signal;
 mod sys;
 mod wait;
+mod wait_error;
 
 pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
+pub use condvar::{Condvar, CondvarCell, WaitTimeoutResult};
+pub use event::{Event, EventCell, Reset};
 pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
+pub use latch::{Latch, LatchCell, LatchError, LatchParty};
 pub use layout::{Layout, LayoutError};
-pub use member::{JoinError, Member, MemberId, Members};
+pub use member::{Backend, BackendKind, JoinError, JoinOptions, Member, MemberId, Members};
+#[cfg(feature = "lock_api")]
+pub use mutex::BoundMutex;
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
+pub use once::{Once, OnceCell, OnceError, OnceWords};
 pub use region::Region;
+pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
+pub use semaphore::{AcquireError, OnDeath, Reclaimed, Semaphore, SemaphoreCell, SemaphorePermit};
+pub use seqlock::{SeqLock, SeqLockCell};
+pub use signal::{PostError, SignalSemaphore, SignalSemaphoreCell};
+pub use wait_error::WaitError;
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -1,9 +1,12 @@
 //! A meeting point: the words ([`BarrierCell`]) apart from the handles ([`Barrier`], [`Party`]).
 
 mod error;
+mod inspect;
 mod party;
 mod raw;
 
+pub(crate) use error::list;
 pub use error::{Absence, BarrierError, Lost};
 pub use party::{Barrier, BarrierWaitResult, Party};
 pub use raw::BarrierCell;
+pub(crate) use raw::{ABSENCE, absence, absent};

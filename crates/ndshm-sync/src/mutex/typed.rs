@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use super::error::{LockError, Poisoned};
-use super::guard::MutexGuard;
+use super::error::LockError;
+use super::guard::{MutexGuard, Unlocked};
 use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
 use crate::inspect::{Holder, Inspection};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
+use crate::once::initialise;
+use crate::wait::Deadline;
 
 /// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
 ///
@@ -75,11 +77,74 @@ unsafe impl<T: Pod + Send> Sync for MutexCell<T> {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What cannot be shared does not compile:
+/// What cannot be shared does not compile. The bound is [`Pod`]; the crate's first page says
+/// [what may live in shared memory](crate#what-may-live-in-shared-memory), and what to use instead:
 ///
 /// ```compile_fail,E0277
-/// # fn f(members: ndshm_sync::Members<'_>) {
-/// let names = members.layout().mutex(String::new()); // `String` is not plain bytes
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(String::new()); // its bytes are on the heap of one process
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(vec![0.0; 4]); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(Box::new(0_u64)); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(&0_u64); // an address of one process
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(std::ptr::null_mut::<u64>()); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(false); // not every byte is a `bool`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex('a'); // not every four bytes are a `char`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(Some(0_u64)); // nor an `Option`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// #[derive(Clone, Copy)]
+/// #[repr(u8)]
+/// enum State {
+///     Idle,
+///     Busy,
+/// }
+/// layout.mutex(State::Idle); // nor a value of an enum
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// #[derive(Clone, Copy)]
+/// struct Pair(u64, u64); // nothing promises its layout: see `derive(Pod)`
+/// layout.mutex(Pair(0, 0));
 /// # }
 /// ```
 #[derive(Debug)]
@@ -188,10 +253,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        self.finish(self.cell.raw.try_lock(self.members)).map_err(|e| match e {
-            LockError::TimedOut { owner } => LockError::WouldBlock { owner },
-            e => e,
-        })
+        self.finish(self.cell.raw.try_lock(self.members)).map_err(LockError::of_a_try)
     }
 
     /// Takes the lock, or gives up after `timeout` on the monotonic clock; a zero `timeout` tries
@@ -244,6 +306,12 @@ impl<'m, T: Pod> Mutex<'m, T> {
         self.finish(self.cell.raw.lock_deadline(self.members, deadline))
     }
 
+    /// The word of the mutex alone, and the membership it is locked for.
+    #[cfg(feature = "lock_api")]
+    pub(super) const fn parts(&self) -> (&'m RawMutex, &'m Members<'m>) {
+        (&self.cell.raw, self.members)
+    }
+
     /// Whether the mutex is poisoned at this moment. One load. The death of the present holder shows
     /// only once somebody has taken the lock over.
     ///
@@ -288,41 +356,23 @@ impl<'m, T: Pod> Mutex<'m, T> {
         &self,
         got: Result<Acquired, NotAcquired>,
     ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        match got {
-            Ok(Acquired::Clean) => Ok(self.guard()),
-            Ok(Acquired::Poisoned(by)) => {
-                Err(LockError::Poisoned(Poisoned::new(self.guard(), by, self.members)))
-            }
-            Err(NotAcquired::Held(owner)) => {
-                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
-            }
-            Err(NotAcquired::Forked) => Err(LockError::Forked),
-        }
+        // SAFETY: every caller has just tried to lock it for this membership, and comes here once.
+        unsafe { self.unlocked().finish(got) }
     }
 
     #[inline]
-    fn guard(&self) -> MutexGuard<'m, T> {
-        // SAFETY: `finish` got the lock for this membership, once, and makes one guard of it; the
-        // value is reached only by the holder (value invariant 1).
-        unsafe { MutexGuard::new(&self.cell.raw, &self.cell.value, self.members) }
+    fn unlocked(&self) -> Unlocked<'m, T> {
+        let Self { cell, members } = *self;
+        Unlocked::new(&cell.raw, &cell.value, members)
     }
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.place.is_ready() {
-            return Ok(());
-        }
-        // A first writer that died under the lock left poison and no mark: done again, whole.
-        let got = self.cell.raw.lock(self.members)?;
-        let mut guard = self.guard();
-        if !self.cell.place.is_ready() {
-            *guard = value;
-            if got != Acquired::Clean {
-                guard.clear_poison();
-            }
-            self.cell.place.set_ready();
-        }
-        Ok(())
+        let MutexCell { place, raw, value: cell } = self.cell;
+        initialise(place, raw, self.members, Deadline::Never, || {
+            // SAFETY: `initialise` runs this while it holds the lock (value invariant 1).
+            unsafe { cell.get().write(value) };
+        })
     }
 }
 

@@ -73,7 +73,8 @@ struct Garden {
 impl Garden {
     fn new() -> Failed<Self> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or(home.join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or(home.join("target"), PathBuf::from);
         let root = target.join("plants");
         for part in ["crates/ndshm-models/src", "crates/ndshm-sync/src"] {
             if root.join(part).exists() {
@@ -81,7 +82,9 @@ impl Garden {
             }
             copy(&home.join(part), &root.join(part))?;
         }
-        for file in ["Cargo.lock", "crates/ndshm-models/Cargo.toml", "crates/ndshm-models/README.md"] {
+        for file in
+            ["Cargo.lock", "crates/ndshm-models/Cargo.toml", "crates/ndshm-models/README.md"]
+        {
             fs::copy(home.join(file), root.join(file))?;
         }
         let manifest = fs::read_to_string(home.join("Cargo.toml"))?;

@@ -84,13 +84,7 @@ pub(crate) const PLANTS: &[Plant] = &[
         "        self.sleepers.hand_on(members);\n        self.word.store(poison, Ordering::Release);",
         "mutex",
     ),
-    plant(
-        "mutex-does-not-wake",
-        MUTEX,
-        "        self.sleepers.hand_on(members);",
-        "",
-        "mutex",
-    ),
+    plant("mutex-does-not-wake", MUTEX, "        self.sleepers.hand_on(members);", "", "mutex"),
     plant(
         "mutex-release-relaxed",
         MUTEX,

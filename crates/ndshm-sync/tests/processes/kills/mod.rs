@@ -2,6 +2,8 @@
 //! says that it hit the named state.
 
 pub(crate) mod barrier;
-mod ledger;
+pub(crate) mod departures;
+pub(crate) mod ledger;
 pub(crate) mod mutex;
-mod player;
+pub(crate) mod once;
+pub(crate) mod player;
