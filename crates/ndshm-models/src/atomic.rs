@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::fmt;
 
 pub use loom::sync::atomic::Ordering;
+/// Another party is to go on before this one looks again.
+pub use loom::thread::yield_now as spin_loop;
 
 use crate::world;
 
@@ -30,6 +32,14 @@ pub fn fence(order: Ordering) {
     } else {
         loom::sync::atomic::fence(order);
     }
+}
+
+/// The model's compiler moves nothing.
+pub fn compiler_fence(_order: Ordering) {}
+
+/// As in production where it takes a fence.
+pub fn fence_after_rmw() {
+    fence(Ordering::SeqCst);
 }
 
 macro_rules! word {

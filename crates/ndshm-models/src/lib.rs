@@ -13,9 +13,11 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "the included sources link to types left out")]
 
 pub mod atomic;
+mod barrier;
 mod explore;
 mod layout;
 mod member;
+mod memory;
 mod mutex;
 pub mod scenarios;
 mod wait;

@@ -57,6 +57,11 @@ impl Members<'_> {
         Self::new(self.world.clone(), self.party, me)
     }
 
+    /// Which party it is of.
+    pub fn party(&self) -> usize {
+        self.party
+    }
+
     /// The world it is a member of.
     pub fn world(&self) -> &Rc<World> {
         &self.world
@@ -67,9 +72,8 @@ impl Members<'_> {
         self.me
     }
 
-    #[allow(clippy::unused_self, reason = "as in production")]
     pub(crate) fn is_mine(&self) -> bool {
-        true
+        !self.world.is_unwinding()
     }
 
     /// As in production, which asks the kernel for itself no more than this does.

@@ -29,6 +29,10 @@ impl Deadline {
         Self::At(Instant::now())
     }
 
+    pub(crate) const fn is_passed(self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
     pub(crate) fn slice(self) -> Option<Duration> {
         match self {
             Self::Never => Some(SLICE),

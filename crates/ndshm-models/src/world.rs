@@ -17,7 +17,7 @@ use loom::thread::{self, Thread, ThreadId};
 use crate::atomic;
 use crate::member::{MemberId, Members, Slots};
 
-/// What a party unwinds with when it dies. Nothing on its stack does anything meanwhile.
+/// What a party unwinds with when it dies. Guards on its stack find that it is not theirs to act.
 struct Died;
 
 /// Who dies, and before which of its steps, counted from 0.
@@ -86,6 +86,8 @@ pub struct World {
     /// How often all slices have ended.
     slices: Cell<usize>,
     death: Cell<Option<Death>>,
+    /// From the death up to where the party's stack is unwound; nobody else runs meanwhile.
+    dying: Cell<bool>,
     dead: Cell<Option<usize>>,
     traced: RefCell<Vec<String>>,
 }
@@ -109,6 +111,7 @@ pub fn step() {
     }
     if party.steps.get() == death.step {
         world.death.set(None);
+        world.dying.set(true);
         resume_unwind(Box::new(Died));
     }
     party.steps.set(party.steps.get() + 1);
@@ -173,6 +176,7 @@ impl World {
             sleeping: RefCell::default(),
             slices: Cell::new(0),
             death: Cell::new(None),
+            dying: Cell::new(false),
             dead: Cell::new(None),
             traced: RefCell::default(),
         });
@@ -197,6 +201,11 @@ impl World {
         let member = self.slots.publish(slot);
         self.end_slices(); // who saw the lock, and not yet the generation, looks again
         Some(member)
+    }
+
+    /// How many parties there are.
+    pub fn parties(&self) -> usize {
+        self.parties.len()
     }
 
     /// The member that has died before all began.
@@ -234,6 +243,7 @@ impl World {
         match end {
             Ok(r) => Some(r),
             Err(e) if e.is::<Died>() => {
+                self.dying.set(false);
                 last();
                 self.dead.set(Some(party));
                 self.release_bytes(party);
@@ -253,6 +263,11 @@ impl World {
             }
         }
         self.end_slices();
+    }
+
+    /// Whether what runs are the guards on the stack of a party that has died, which do nothing.
+    pub(crate) fn is_unwinding(&self) -> bool {
+        self.dying.get()
     }
 
     /// Who has died at its step, if anybody has.

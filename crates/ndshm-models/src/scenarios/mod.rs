@@ -6,5 +6,5 @@ use crate::explore::Scenario;
 
 /// Every scenario there is.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [mutex::SCENARIOS].into_iter().flatten()
+    [mutex::SCENARIOS, crate::barrier::SCENARIOS].into_iter().flatten()
 }

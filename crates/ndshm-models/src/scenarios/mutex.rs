@@ -4,9 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use loom::cell::UnsafeCell;
-
 use crate::explore::{Explorer, Scenario, run_all};
+use crate::memory::Plain;
 use crate::member::{MemberId, Members};
 use crate::mutex::{Acquired, Culprit, NotAcquired, RawMutex};
 use crate::world::{self, Death, World};
@@ -71,8 +70,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 #[derive(Default)]
 struct Guarded {
     lock: RawMutex,
-    one: UnsafeCell<u32>,
-    two: UnsafeCell<u32>,
+    one: Plain,
+    two: Plain,
     // What the model knows, beside the memory that is modelled.
     inside: Cell<Option<MemberId>>,
     /// What the first word has come to.
@@ -92,15 +91,13 @@ impl Guarded {
         assert_eq!(got, expected, "poison");
         assert_eq!(self.inside.replace(Some(members.me())), None, "two inside");
         // loom reports accesses that are not ordered.
-        let (one, two) = (read(&self.one), read(&self.two));
+        let (one, two) = (self.one.read(), self.two.read());
         if got == Acquired::Clean {
             assert_eq!(one, two, "torn, and taken for clean");
         }
-        world::step();
-        write(&self.one, one + 1);
+        self.one.write(one + 1);
         self.counted.set(one + 1);
-        world::step();
-        write(&self.two, one + 1);
+        self.two.write(one + 1);
         world::step();
     }
 
@@ -119,16 +116,6 @@ impl Guarded {
     fn lock(&self, members: &Members<'_>) {
         self.enter(members, self.lock.lock(members).expect("there is no deadline"));
     }
-}
-
-fn read(cell: &UnsafeCell<u32>) -> u32 {
-    // SAFETY: loom checks that no write is concurrent.
-    cell.with(|p| unsafe { *p })
-}
-
-fn write(cell: &UnsafeCell<u32>, value: u32) {
-    // SAFETY: loom checks that nothing is concurrent.
-    cell.with_mut(|p| unsafe { *p = value });
 }
 
 fn once(shared: &Guarded, members: &Members<'static>) {
@@ -218,5 +205,5 @@ fn run(world: &Rc<World>, shared: &Rc<Guarded>, bodies: &[Body]) {
     let late = world.members(0).anew(world.late());
     shared.lock(&late);
     let counted = shared.counted.get();
-    assert_eq!((read(&shared.one), read(&shared.two)), (counted, counted), "lost");
+    assert_eq!((shared.one.read(), shared.two.read()), (counted, counted), "lost");
 }
