@@ -1,6 +1,6 @@
 //! Which of two copies is to be read, and whether it stayed whole meanwhile.
 
-use crate::atomic::{AtomicU64, Ordering, fence};
+use crate::atomic::{AtomicU64, Ordering, fence, spin_loop};
 
 /// The numbers of a value's versions. Valid when zeroed: version 0, in copy 0.
 ///
@@ -47,7 +47,7 @@ impl Versions {
             if self.begun.load(Ordering::Relaxed).wrapping_sub(version) <= 1 {
                 return version;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
     }
 

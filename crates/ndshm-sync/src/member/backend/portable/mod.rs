@@ -56,7 +56,7 @@ impl<'a> Plan<'a> {
         let files = Files::new(self.directory, events.region());
         let failed = |source| JoinError::Directory { directory: files.directory().into(), source };
         // The first to join had slot 0, and its file stays.
-        let used = table.stamp(0).is_some_and(|stamp| stamp.generation != 0);
+        let used = table.slot(0).is_some_and(|slot| slot.stamp().generation != 0);
         if used && !files.has(0).map_err(failed)? {
             return Err(JoinError::OtherDirectory { directory: files.directory().into() });
         }
