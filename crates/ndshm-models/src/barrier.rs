@@ -9,12 +9,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 pub use error::Absence;
-use raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
 pub(crate) use raw::{ABSENCE, absence, absent};
+use raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
 
 use crate::explore::{Explorer, Scenario, run_all};
-use crate::memory::{Plain, zeroed};
 use crate::member::Members;
+use crate::memory::{Plain, zeroed};
 use crate::wait::Deadline;
 use crate::world::{self, Death, World};
 

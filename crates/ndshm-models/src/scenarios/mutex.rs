@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::explore::{Explorer, Scenario, run_all};
-use crate::memory::Plain;
 use crate::member::{MemberId, Members};
+use crate::memory::Plain;
 use crate::mutex::{Acquired, Culprit, NotAcquired, RawMutex};
 use crate::world::{self, Death, World};
 
