@@ -33,7 +33,7 @@ const DEPARTED: u64 = 5;
 /// |---|---|---|
 /// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
 /// | 8 | 8 | the phase word, below |
-/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 16 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 20 | 44 | zero |
 ///
 /// then for the party of rank *r*, at 64 x (*r* + 1):

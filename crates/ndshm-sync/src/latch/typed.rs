@@ -22,7 +22,7 @@ use crate::wait::{Deadline, Spin};
 /// | offset | size | what |
 /// |---|---|---|
 /// | 0 | 8 | what lies here, with the number of parties; written once by [`Layout`](crate::Layout) |
-/// | 8 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 8 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 12 | 52 | zero |
 /// | 64 | 8 x parties | of each: slot in bits 0-15, generation in bits 32-63, 0 before it joined; in bits 16-18 0, or why it will not come ([`Absence`]); bit 31 once it has counted down |
 ///

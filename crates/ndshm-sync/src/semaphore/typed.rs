@@ -20,7 +20,7 @@ use crate::wait::{Deadline, Spin};
 /// | offset | size | what |
 /// |---|---|---|
 /// | 0 | 8 | what lies here, with the number of permits and what becomes of those of the dead; written once by [`Layout`](crate::Layout) |
-/// | 8 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 8 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 12 | 52 | zero |
 /// | 64 | 8 x permits | who holds each: slot in bits 0-15, generation in bits 32-63; 0 for a free one |
 ///
