@@ -124,7 +124,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, None)
+        JoinOptions::default().join(region)
     }
 
     /// As [`join`](Self::join), with a rank that reports and errors will name.
@@ -142,10 +142,10 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, Some(rank))
+        JoinOptions::default().rank(rank).join(region)
     }
 
-    /// Joins otherwise than [`join`](Self::join) does: by the portable backend.
+    /// Joins otherwise than [`join`](Self::join) does: by the portable backend, or without /proc.
     ///
     /// ```
     /// use ndshm_sync::{Backend, Members};
@@ -160,12 +160,8 @@ impl<'a> Members<'a> {
         JoinOptions::default()
     }
 
-    fn join_with(
-        region: Region<'a>,
-        backend: &Backend,
-        rank: Option<u32>,
-    ) -> Result<Self, JoinError> {
-        let plan = Plan::new(backend, &region)?;
+    fn join_with(region: Region<'a>, options: &JoinOptions) -> Result<Self, JoinError> {
+        let plan = Plan::new(options, &region)?;
         let need = Self::SIZE + plan.size();
         let table: NonNull<Table> =
             region.at(0).filter(|_| need <= region.len()).ok_or(JoinError::Region {
@@ -182,9 +178,9 @@ impl<'a> Members<'a> {
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let (slot, seat) = plan.take(t)?;
+        let (slot, seat) = plan.take(t, &list)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
-        let generation = t.publish(slot, std::process::id(), rank);
+        let generation = t.publish(slot, std::process::id(), options.rank);
         list.add(seat.listed());
         drop(list);
 
@@ -363,9 +359,9 @@ impl Drop for Members<'_> {
             return; // The slot is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.seat.listed());
-        // SAFETY: dropped once, here, and the identity is this process's, so what the seat holds is
+        // SAFETY: taken once, here, and the identity is this process's, so what the seat holds is
         // this value's own (seat invariant 1).
-        unsafe { ManuallyDrop::drop(&mut self.seat) };
+        let seat = unsafe { ManuallyDrop::take(&mut self.seat) };
+        seat.leave(&mut list);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Listed {
     fd: c_int,
     dev: u64,
     ino: u64,
+    /// Several memberships have it, each for a lock of the process.
+    shared: bool,
 }
 
 impl Listed {
@@ -32,19 +34,50 @@ impl Listed {
         let fd = file.as_fd();
         let stat = rustix::fs::fstat(fd)?;
         #[allow(clippy::unnecessary_cast, reason = "other types elsewhere")]
-        Ok(Self { fd: fd.as_raw_fd(), dev: stat.st_dev as u64, ino: stat.st_ino as u64 })
+        Ok(Self {
+            fd: fd.as_raw_fd(),
+            dev: stat.st_dev as u64,
+            ino: stat.st_ino as u64,
+            shared: false,
+        })
+    }
+
+    pub(crate) const fn is_same_file(&self, other: Self) -> bool {
+        self.dev == other.dev && self.ino == other.ino
     }
 
     /// Closes a descriptor that no value owns any more, unless its number has gone to another file
     /// meanwhile. Async-signal-safe.
     pub(crate) fn close(self) {
         // SAFETY: borrowed for this call alone, which fails where the number is not open.
-        let same = Self::new(&unsafe { BorrowedFd::borrow_raw(self.fd) });
-        if same.is_ok_and(|now| now == self) {
+        let now = Self::new(&unsafe { BorrowedFd::borrow_raw(self.fd) });
+        if now.is_ok_and(|now| now.is_same_file(self)) {
             // SAFETY: this process inherited it by a fork and the list (`member::fork`) alone still
-            // names it, so no `OwnedFd` will close it again.
+            // names it, or it is shared and its last membership ends: no `OwnedFd` will close it
+            // again.
             unsafe { libc::close(self.fd) };
         }
+    }
+}
+
+/// For the native backend.
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+impl Listed {
+    /// The same, for locks of the process.
+    pub(crate) const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// # Safety
+    ///
+    /// It is open, and stays so for `'a`.
+    pub(crate) const unsafe fn borrow<'a>(self) -> BorrowedFd<'a> {
+        // SAFETY: the caller's promise.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }
 

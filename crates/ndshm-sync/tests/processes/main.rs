@@ -13,6 +13,7 @@ mod fork;
 mod kills;
 mod latch;
 mod members;
+mod no_proc;
 mod once;
 mod pidns;
 mod ranks;
@@ -49,6 +50,11 @@ ndshm_testkit::suite! {
         kills::once::maker,
         members::crowd,
         members::joiner,
+        no_proc::adder,
+        no_proc::changer,
+        no_proc::mixer,
+        no_proc::named,
+        no_proc::nameless,
         once::forker,
         once::initialiser,
         once::racer,
@@ -101,7 +107,12 @@ ndshm_testkit::suite! {
         60 => members::slots_of_the_dead_are_used_again,
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
-        60 => members::without_proc,
+        60 => no_proc::it_says_so,
+        60 => no_proc::by_its_name,
+        60 => no_proc::by_the_process,
+        60 => no_proc::all_by_the_process,
+        60 => no_proc::exec_ends_it,
+        60 => no_proc::both_ways_in_one_process,
         60 => pidns::equal_pids_exclude_each_other,
         60 => timeouts::of_a_held_lock,
         60 => timeouts::of_a_dead_mans_lock,

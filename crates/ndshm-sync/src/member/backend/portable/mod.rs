@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::member::Members;
 use crate::member::error::JoinError;
-use crate::member::options::Backend;
+use crate::member::fork::ForkLock;
+use crate::member::options::{Backend, JoinOptions};
 use crate::member::table::{SLOTS, Table};
 use crate::region::Region;
 use crate::sys::Listed;
@@ -33,11 +34,11 @@ pub(in crate::member) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub(in crate::member) fn new(
-        backend: &Backend,
+        options: &JoinOptions,
         region: &Region<'a>,
     ) -> Result<Self, JoinError> {
-        let Backend::Portable { directory } = backend else {
-            return Err(JoinError::NotCompiled { asked: backend.kind() });
+        let Backend::Portable { directory } = &options.backend else {
+            return Err(JoinError::NotCompiled { asked: options.backend.kind() });
         };
         let events = region.at(Members::SIZE).ok_or(JoinError::Region {
             base: region.base().addr().get(),
@@ -49,7 +50,11 @@ impl<'a> Plan<'a> {
         Ok(Self { directory, events, bytes: PhantomData })
     }
 
-    pub(in crate::member) fn take(self, table: &Table) -> Result<(u16, Seat), JoinError> {
+    pub(in crate::member) fn take(
+        self,
+        table: &Table,
+        _: &ForkLock,
+    ) -> Result<(u16, Seat), JoinError> {
         // SAFETY: mapped for `'a` (invariant 1), made of atomics and bytes in cells, and valid for any
         // bytes.
         let events = unsafe { self.events.as_ref() };
