@@ -10,6 +10,7 @@ mod fork;
 mod id;
 mod identity;
 mod options;
+mod slot;
 mod table;
 
 use std::marker::PhantomData;
@@ -26,7 +27,7 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
-use table::{SLOTS, Stamp, Table};
+use table::{SLOTS, Table};
 
 /// This process's membership of a region; dropping it leaves.
 ///
@@ -296,9 +297,8 @@ impl<'a> Members<'a> {
         if id == self.me || !self.is_mine() {
             return true;
         }
-        let Some(stamp) = self.table().stamp(id.slot) else { return false };
-        // A slot is taken anew only after its lock came free, so another generation is proof.
-        stamp.generation == id.generation && self.seat.is_held(id.slot).unwrap_or(true)
+        let is_held = || self.seat.is_held(id.slot);
+        self.table().slot(id.slot).is_some_and(|slot| slot.is_held(id.generation, is_held))
     }
 
     /// What is known of that member, alive or not. Some loads, no system call.
@@ -312,9 +312,9 @@ impl<'a> Members<'a> {
     /// ```
     #[must_use]
     pub fn describe(&self, id: MemberId) -> Member {
-        let table = self.table();
-        let known = table.stamp(id.slot).filter(|s| s.generation == id.generation);
-        Member { id, pid: known.map(|s| s.pid), rank: known.and_then(|_| table.rank(id.slot)) }
+        let slot = self.table().slot(id.slot);
+        let known = slot.map(|s| (s, s.stamp())).filter(|(_, t)| t.generation == id.generation);
+        Member { id, pid: known.map(|(_, t)| t.pid), rank: known.and_then(|(s, _)| s.rank()) }
     }
 
     /// The members that are alive now, this one included. A system call for each slot ever used, as
@@ -331,7 +331,7 @@ impl<'a> Members<'a> {
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
-            let Stamp { generation, .. } = self.table().stamp(slot)?;
+            let generation = self.table().slot(slot)?.stamp().generation;
             let id = MemberId { slot, generation };
             (generation != 0 && self.is_alive(id)).then(|| self.describe(id))
         })

@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Has `fork` call these before, and after in parent and in child.
@@ -80,10 +81,31 @@ impl Listed {
     }
 }
 
-/// Processors on line. The affinity of the calling thread does not count: whether spinning pays
-/// depends on where the *other* party runs, and pinning each party to a processor of its own is
-/// the case where it pays most.
+/// Processors that this process and those it works with may use at once: on line, allowed by
+/// affinity (of which a cpuset is part), granted by a quota.
+///
+/// An affinity of one processor does not count: it says where this thread is pinned, not where the
+/// *other* party runs, and pinning each party to a processor of its own is the case where spinning
+/// pays most. Where all are on that one, who waits finds out (`wait.rs`).
 pub(crate) fn processors() -> usize {
+    if is_pinned() {
+        return online();
+    }
+    std::thread::available_parallelism().map_or_else(|_| online(), NonZero::get)
+}
+
+/// Whether the calling thread may run on one processor only.
+#[cfg(target_os = "linux")]
+fn is_pinned() -> bool {
+    rustix::thread::sched_getaffinity(None).is_ok_and(|allowed| allowed.count() == 1)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_pinned() -> bool {
+    false
+}
+
+fn online() -> usize {
     // SAFETY: `sysconf` reads no memory of ours.
     let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     usize::try_from(n).unwrap_or(1).max(1)

@@ -14,7 +14,7 @@ use crate::arena::Arena;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const CAPACITY: u64 = 3;
-const EACH: u64 = 20_000;
+const EACH: u64 = 10_000;
 const KILLS: u32 = 300;
 
 /// How much was put in and taken out, ever. Each is one word, so no death leaves it half-changed.

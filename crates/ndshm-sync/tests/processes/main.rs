@@ -18,7 +18,9 @@ mod once;
 mod pidns;
 mod ranks;
 mod recovery;
+mod rwlock;
 mod semaphore;
+mod seqlock;
 mod signal;
 mod signals;
 mod stop;
@@ -63,6 +65,16 @@ ndshm_testkit::suite! {
         signal::poster,
         signal::taker,
         signals::forker,
+        rwlock::deaths::forker,
+        rwlock::deaths::holder,
+        rwlock::deaths::waiter,
+        rwlock::kills::player,
+        rwlock::meeting::mixer,
+        rwlock::meeting::reader_without_end,
+        seqlock::dawdler,
+        seqlock::forker,
+        seqlock::reader,
+        seqlock::writer,
         stop::holder,
         stop::waiter,
         timeouts::holder,
@@ -137,5 +149,26 @@ ndshm_testkit::suite! {
         60 => latch::garbage_in_a_party_is_no_panic_and_no_hang,
         60 => signals::time_outs,
         60 => signals::a_forked_child_may_use_none_of_them,
+        180 => rwlock::kills::readers_and_writers_are_killed,
+        120 => rwlock::deaths::dead_readers_hold_nobody_up,
+        60 => rwlock::deaths::a_writer_that_waits_takes_nothing_to_its_grave,
+        60 => rwlock::deaths::a_writer_that_dies_inside_is_told_of,
+        60 => rwlock::deaths::the_stopped_are_waited_for,
+        60 => rwlock::deaths::a_forked_child_has_no_share,
+        120 => rwlock::meeting::no_increment_is_lost,
+        120 => rwlock::meeting::readers_starve_no_writer,
+        60 => rwlock::meeting::two_processes_read_at_once,
+        60 => rwlock::meeting::a_full_house_waits,
+        60 => rwlock::meeting::threads_share_a_cell,
+        60 => rwlock::meeting::time_outs,
+        60 => rwlock::meeting::a_writers_panic_poisons_and_a_readers_does_not,
+        60 => rwlock::meeting::what_differs_is_refused,
+        60 => rwlock::meeting::garbage_is_no_panic_and_no_hang,
+        180 => seqlock::writers_are_killed,
+        60 => seqlock::the_dead_take_only_their_own_write,
+        60 => seqlock::a_stopped_writer_keeps_no_reader,
+        60 => seqlock::a_forked_child_may_only_read,
+        60 => seqlock::a_panic_publishes_nothing,
+        60 => seqlock::of_all_sizes,
     ],
 }
