@@ -8,6 +8,10 @@ before=$(present)
 
 cargo test --workspace --locked
 
+echo "== the portable backend without the native one, as on another unix"
+RUSTFLAGS="--cfg ndshm_portable_only" CARGO_TARGET_DIR=target/portable-only \
+    cargo test -p ndshm-sync --test conformance --locked -- portable::
+
 echo "== again, two copies at the same time"
 cargo test --workspace --locked >target/second-copy.log 2>&1 &
 copy=$!
