@@ -1,5 +1,5 @@
-//! Mutexes and barriers between processes, on any shared memory, that survive the SIGKILL of any
-//! of them.
+//! Locks, semaphores, events and barriers between processes, on any shared memory, that survive the
+//! SIGKILL of any of them.
 //!
 //! The words of a lock lie in memory that several processes map; no pointer and no process id is
 //! in them. A process takes part by *joining*: it gets a slot in a table at the start of that
@@ -100,11 +100,37 @@
 //! }
 //! ```
 //!
+//! # Waiting, and what comes of it
+//!
+//! | | waits | does not | for a time; until a moment | error |
+//! |---|---|---|---|---|
+//! | [`Mutex`] | `lock` | `try_lock` | `lock_timeout`, `lock_deadline` | [`LockError`] |
+//! | [`RwLock`] | `read`, `write` | `try_read`, `try_write` | `read_timeout`, ... | [`LockError`] |
+//! | [`SeqLock`] | `write`, `update` | `try_write` | `write_timeout`, `write_deadline` | [`LockError<()>`](LockError) |
+//! | [`Condvar`] | `wait`, `wait_while` | | `wait_timeout`, `wait_timeout_while`, `wait_deadline` | [`LockError`]; that time was up is no error, but a [`WaitTimeoutResult`] |
+//! | [`Semaphore`] | `acquire` | `try_acquire` | `acquire_timeout`, `acquire_deadline` | [`AcquireError`] |
+//! | [`SignalSemaphore`], [`Event`] | `wait` | `try_wait` | `wait_timeout`, `wait_deadline` | [`WaitError`] |
+//! | [`Once`] | `call_once`, `wait` | `try_call_once`, `try_wait` | `call_once_timeout`, `wait_timeout`, ... | [`OnceError`] |
+//! | [`OnceCell`] | `get_or_init`, `set`, `wait` | `try_get_or_init`, `try_wait` | `get_or_init_timeout`, `wait_timeout`, ... | [`OnceError`] |
+//! | [`Party`] of a [`Barrier`] | `wait` | | `wait_timeout`, `wait_deadline`, which break it | [`BarrierError`] |
+//! | [`Latch`] | `wait` | `try_wait` | `wait_timeout`, `wait_deadline` | [`LatchError`] |
+//!
+//! `?` turns each of these into a `Box<dyn Error>`. A [`LockError`] or an [`AcquireError`] holds a guard or
+//! a permit, which borrows; for any other error (an enum of one's own, `anyhow`) it is dropped first:
+//! `total.lock().map_err(LockError::without_guard)?`, `slots.acquire().map_err(AcquireError::without_permit)?`.
+//!
+//! Where nobody is *known* to be awaited, a death is not seen, and the forms without a time-out wait for ever:
+//! for an event that nobody sets, a signal semaphore that nobody posts, a [`Once`] that nobody has begun, a rank
+//! of a barrier or a latch that nobody has joined with (its launcher may `withdraw` it). Wait with a time-out
+//! there, and ask [`Members::is_alive`]. (A condvar's waits return at least once a second; its `_while`
+//! forms go on as long as the condition holds.)
+//!
 //! # What is promised, and to whom
 //!
 //! The promise is about processes. A thread that is cancelled while it holds a guard is the
-//! program's fault; so is a peer that writes into the words by other means. Everything else, a
-//! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
+//! program's fault; so is a peer that writes into the words by other means. Whatever else
+//! happens to one who has or owes something, a SIGKILL at any instruction included, ends in a typed
+//! error on the others' side, never in a hang
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 //!
 //! # Backends

@@ -17,7 +17,8 @@ use crate::wait::Deadline;
 ///
 /// - **Death.** A phase whose missing party is dead, or has withdrawn, is *broken*: all who wait
 ///   in it, and all who come later, get [`BarrierError::Broken`], which names the lost ranks. A
-///   party that died after it had arrived does not break that phase, but the next.
+///   party that died after it had arrived does not break that phase, but the next. A rank that
+///   nobody has joined with is waited for (see [`withdraw`](Self::withdraw)).
 /// - **Waiting.** Spins or yields for at most a tenth of a millisecond, spinning where there is a
 ///   processor for each party; then sleeps, and looks every 40 ms whether the missing still live.
 /// - **Time-outs** break the barrier too, as in Python and Java: the others would otherwise wait

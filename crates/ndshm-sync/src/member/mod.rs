@@ -39,7 +39,11 @@ use table::{SLOTS, Table};
 ///
 /// **Fork.** A forked child does not inherit the membership: every operation through it returns
 /// [`Forked`](crate::LockError::Forked) there, nothing of the parent's is released, and the child
-/// may join anew.
+/// may join anew. (What would change something and returns no `Result` does nothing there: `Event::set`,
+/// `Condvar::notify_one`.)
+///
+/// **Keeping it.** Locks borrow the membership, and it the descriptor. A program that wants them in a struct or a
+/// `static` makes both `'static`, by [`Box::leak`]: the kernel ends the membership with the process.
 ///
 /// ```
 /// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);

@@ -211,7 +211,8 @@ impl<G> LockError<G> {
     }
 
     /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. The
-    /// conversion to a boxed error, as by `?`, does this.
+    /// conversion to a boxed error, as by `?`, does this; any other (to an enum of one's own, to
+    /// `anyhow::Error`) starts from here.
     ///
     /// ```
     /// use ndshm_sync::{LockError, Mutex};

@@ -46,6 +46,9 @@ pub enum AcquireError<P> {
 
 /// A permit that was had from a member that died with it, and who that was.
 ///
+/// This is told once: there is no poison that would stay until it is cleared. Who drops it, as by `?`,
+/// gives the permit back as if all were cleaned up.
+///
 /// ```
 /// # use ndshm_sync::{AcquireError, Members, OnDeath};
 /// # let members = ndshm_testkit::members!();

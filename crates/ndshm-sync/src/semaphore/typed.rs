@@ -61,7 +61,7 @@ pub enum OnDeath {
     /// It comes back as if it had been released: for what the kernel cleans up after the dead.
     Return,
     /// It comes inside [`AcquireError::Reclaimed`], which says who died: for what its next user has to
-    /// clean up.
+    /// clean up. That is told once, to the first that takes it, and only when no other permit is free.
     Report,
 }
 
@@ -77,9 +77,9 @@ impl OnDeath {
 /// This process's handle on a semaphore in shared memory: so many may do something at once, across
 /// processes and threads. Each permit has an owner, so none is lost with a process.
 ///
-/// - **Death.** The permit of a member that died goes to the next that needs one, silently or inside
-///   an error, as the semaphore's [`OnDeath`] says. Where that next one dies before it returns,
-///   its own death is the one to be told.
+/// - **Death.** The permit of a member that died goes to the next that finds none free, silently or
+///   inside an error, as the semaphore's [`OnDeath`] says. As long as there are free ones it stays where it
+///   is, and nobody is told. Where that next one dies before it returns, its own death is the one to be told.
 /// - **Waiting.** Spins for at most a tenth of a millisecond, then sleeps, and looks every 40 ms
 ///   whether those who hold permits still live: a system call each. A stopped member (SIGSTOP) keeps
 ///   its permits. Signals do not cut a wait short. Waiters are not served in order.
