@@ -103,6 +103,8 @@ impl Meeting {
                 {
                     let why = self.parties[dead].absence(members, attempt);
                     assert_eq!(why, Some(Absence::Died), "why it is broken");
+                    let done = self.parties[dead].is_done(attempt);
+                    assert!(!done, "broken, though the dead one had done its part");
                 }
             }
             Err(NotMet::TimedOut(attempt)) => {

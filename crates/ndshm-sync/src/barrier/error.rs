@@ -118,7 +118,7 @@ pub enum BarrierError {
         missing: Vec<usize>,
     },
     /// There is no such rank.
-    #[error("rank {rank} cannot join a barrier of {parties} parties (0 to {})", parties - 1)]
+    #[error("rank {rank} cannot join a barrier of {parties} parties (0 to {})", parties.saturating_sub(1))]
     NoSuchRank {
         /// The rank asked for.
         rank: usize,

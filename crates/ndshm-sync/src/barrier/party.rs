@@ -454,8 +454,8 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// `true` for exactly one party of each phase (for none where the one that ended it died in
-    /// that moment).
+    /// `true` for exactly one party of each phase; for none where the one that ended it died in that
+    /// moment, or [departed](Party::depart).
     ///
     /// ```
     /// # let members = ndshm_testkit::members!();

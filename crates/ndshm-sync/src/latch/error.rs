@@ -42,7 +42,7 @@ pub enum LatchError {
         missing: Vec<usize>,
     },
     /// There is no such rank.
-    #[error("rank {rank} cannot join a latch of {parties} parties (0 to {})", parties - 1)]
+    #[error("rank {rank} cannot join a latch of {parties} parties (0 to {})", parties.saturating_sub(1))]
     NoSuchRank {
         /// The rank asked for.
         rank: usize,

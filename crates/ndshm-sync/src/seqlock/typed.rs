@@ -346,18 +346,23 @@ impl<'m, T: Pod> SeqLock<'m, T> {
         let _held = Held { writers, members: self.members };
         let lost = self.lost(got);
         let next = versions.begin();
-        versions.publish(next, self.copies(), words_of(&value(self)));
+        let value = value(self);
+        if !self.members.is_mine() {
+            return Err(LockError::Forked); // It has forked in there: the lock is the parent's.
+        }
+        versions.publish(next, self.copies(), words_of(&value));
+        if got != Acquired::Clean {
+            // SAFETY: held. Nothing is half-changed; and who was lost is told now: where `value`
+            // panics, the next is told of both.
+            unsafe { writers.clear_poison(self.members) };
+        }
         Ok(lost)
     }
 
     /// Whose write was begun and not published; by the holder of the lock.
     fn lost(&self, got: Acquired) -> Option<Member> {
         let Acquired::Poisoned(by) = got else { return None };
-        let SeqLockCell { writers, versions, .. } = self.cell;
-        let lost = versions.is_unfinished().then(|| self.members.describe(by.member()));
-        // SAFETY: held. Nothing is half-changed: the copy that is read was not touched.
-        unsafe { writers.clear_poison(self.members) };
-        lost
+        self.cell.versions.is_unfinished().then(|| self.members.describe(by.member()))
     }
 
     fn copies(&self) -> Copies<'m> {

@@ -171,6 +171,7 @@ ndshm_testkit::suite! {
         60 => seqlock::a_stopped_writer_keeps_no_reader,
         60 => seqlock::a_forked_child_may_only_read,
         60 => seqlock::a_panic_publishes_nothing,
+        60 => seqlock::a_panic_keeps_no_death_secret,
         60 => seqlock::of_all_sizes,
     ],
 }
