@@ -91,18 +91,9 @@ macro_rules! word {
                 now
             }
 
-            /// loom orders stores that do not know of each other only when somebody has read both, and
-            /// a read that is no more than that does not order what it did not read. But what a system
-            /// call finds is the last of all that were made before it. So relaxed stores, which a word
-            /// to sleep on has, take their places in the order in which they are made; whoever loads
-            /// may still find an older one.
             pub fn store(&self, value: $value, order: Ordering) {
                 world::step();
-                if order == Ordering::Relaxed {
-                    self.with(|w| w.swap(value, order));
-                } else {
-                    self.with(|w| w.store(value, fenced(order)));
-                }
+                self.with(|w| w.store(value, fenced(order)));
                 world::trace(|| format!("{self:?}: {value:#x} stored"));
             }
 

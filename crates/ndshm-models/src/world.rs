@@ -228,6 +228,11 @@ impl World {
         Members::new(self.clone(), party, Self::member(party))
     }
 
+    /// Membership of a party of the execution that runs.
+    pub(crate) fn current_members(party: usize) -> Members<'static> {
+        current().members(party)
+    }
+
     /// Runs a party on the calling thread; `None` where it died. `last` is what it found at the last,
     /// told by the dead too: no step of theirs.
     pub fn run<R>(

@@ -1,10 +1,26 @@
 //! The models, each under a name.
 
+mod condvar;
+mod event;
 mod mutex;
+mod rwlock;
+mod semaphore;
+mod seqlock;
+mod sleepers;
 
 use crate::explore::Scenario;
 
 /// Every scenario there is.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [mutex::SCENARIOS, crate::barrier::SCENARIOS].into_iter().flatten()
+    let each: [&'static [Scenario]; 8] = [
+        sleepers::SCENARIOS,
+        mutex::SCENARIOS,
+        crate::barrier::SCENARIOS,
+        rwlock::SCENARIOS,
+        condvar::SCENARIOS,
+        semaphore::SCENARIOS,
+        event::SCENARIOS,
+        seqlock::SCENARIOS,
+    ];
+    each.into_iter().flatten()
 }
