@@ -76,11 +76,6 @@ impl Table {
         }
     }
 
-    /// Whether anybody has ever had `slot`.
-    pub(super) fn is_used(&self, slot: u16) -> bool {
-        self.stamp(slot).is_some_and(|stamp| stamp.generation != 0)
-    }
-
     /// The last stamp of `slot`; `None` where there is no such slot (a corrupted word).
     pub(super) fn stamp(&self, slot: u16) -> Option<Stamp> {
         // Acquire pairs with the Release in `publish`: with the generation comes the rank.

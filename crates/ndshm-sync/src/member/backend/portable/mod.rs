@@ -56,7 +56,8 @@ impl<'a> Plan<'a> {
         let files = Files::new(self.directory, events.region());
         let failed = |source| JoinError::Directory { directory: files.directory().into(), source };
         // The first to join had slot 0, and its file stays.
-        if table.is_used(0) && !files.has(0).map_err(failed)? {
+        let used = table.stamp(0).is_some_and(|stamp| stamp.generation != 0);
+        if used && !files.has(0).map_err(failed)? {
             return Err(JoinError::OtherDirectory { directory: files.directory().into() });
         }
         let taken = table.take_slot(|slot, fresh| files.try_lock(slot, fresh)).map_err(failed)?;
