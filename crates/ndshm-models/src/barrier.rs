@@ -172,9 +172,9 @@ fn clock(_: &Meeting, members: &Members<'static>) {
 fn meet(bodies: &[Body], death: Option<Death>) {
     let world = World::new(bodies.len(), death);
     let parties = bodies.iter().filter(|&&b| b as usize != clock as Body as usize).count();
-    let timed = bodies.iter().any(|&b| {
-        [impatient as Body, gives_up].iter().any(|&timed| b as usize == timed as usize)
-    });
+    let timed = bodies
+        .iter()
+        .any(|&b| [impatient as Body, gives_up].iter().any(|&timed| b as usize == timed as usize));
     let shared = Rc::new(Meeting {
         head: zeroed(),
         parties: (0..parties).map(|_| zeroed()).collect(),

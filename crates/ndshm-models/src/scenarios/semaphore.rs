@@ -101,11 +101,8 @@ fn share(permits: usize, bodies: &[Body], death: Option<Death>) {
     });
     if let Some(dead) = world.dead() {
         let late = world.members(dead).anew(world.late());
-        let raw = RawSemaphore {
-            permits: &shared.permits,
-            sleepers: &shared.sleepers,
-            members: &late,
-        };
+        let raw =
+            RawSemaphore { permits: &shared.permits, sleepers: &shared.sleepers, members: &late };
         let taken = raw.wait(&mut Spin::none(), Deadline::Never).expect("no deadline");
         assert_eq!(taken.from.is_some(), shared.lost.get(), "what the dead one had");
     }

@@ -80,11 +80,8 @@ fn writes_three(shared: &Value, members: &Members<'static>) {
 
 fn versions(bodies: &[fn(&Value, &Members<'static>)], death: Option<Death>) {
     let world = World::new(bodies.len(), death);
-    let shared = Rc::new(Value {
-        writers: RawMutex::new(),
-        versions: zeroed(),
-        copies: Default::default(),
-    });
+    let shared =
+        Rc::new(Value { writers: RawMutex::new(), versions: zeroed(), copies: Default::default() });
     run_all(&world, &shared, bodies, |_, _| {});
     let late = world.members(0).anew(world.late());
     writes(&shared, &late);
