@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Absence, BarrierError, Lost};
 use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
@@ -44,10 +44,12 @@ use crate::wait::Deadline;
 /// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Barrier<'m> {
     raw: RawBarrier<'m>,
 }
+
+debug_as_inspected!([] Barrier<'_>);
 
 impl<'m> Barrier<'m> {
     /// A handle on the barrier at `cell`, for this membership.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::raw::RawCondvar;
 use super::timeout::{TimedGuard, WaitTimeoutResult};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::mutex::{LockError, MutexGuard, Unlocked};
@@ -77,11 +77,13 @@ pub struct CondvarCell {
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Condvar<'m> {
     cell: &'m CondvarCell,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([] Condvar<'_>);
 
 /// A guard that came back, as the result of a wait.
 type Waited<G> = Result<G, LockError<G>>;

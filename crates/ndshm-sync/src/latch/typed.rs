@@ -9,7 +9,7 @@ use super::party::LatchParty;
 use super::raw::{NotJoined, RawLatch};
 use crate::atomic::AtomicU64;
 use crate::barrier::{Absence, Lost};
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::park::Sleepers;
@@ -68,10 +68,12 @@ const IN_LINE: usize = 8;
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Latch<'m> {
     raw: RawLatch<'m>,
 }
+
+debug_as_inspected!([] Latch<'_>);
 
 impl<'m> Latch<'m> {
     /// The latch at `cell`, for this membership.

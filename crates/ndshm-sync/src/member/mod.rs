@@ -13,6 +13,7 @@ mod options;
 mod slot;
 mod table;
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -56,7 +57,6 @@ use table::{SLOTS, Table};
 /// assert_eq!((me.rank, me.pid), (Some(3), Some(std::process::id())));
 /// # Ok::<(), ndshm_sync::JoinError>(())
 /// ```
-#[derive(Debug)]
 pub struct Members<'a> {
     region: Region<'a>,
     /// # Invariants
@@ -354,6 +354,12 @@ impl<'a> Members<'a> {
     /// ```
     pub fn layout(&self) -> Layout<'_> {
         Layout::new(self)
+    }
+}
+
+impl fmt::Debug for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Members").field(&format_args!("{}", self.describe(self.me))).finish()
     }
 }
 

@@ -269,7 +269,7 @@ impl<G> fmt::Display for LockError<G> {
             Self::WouldBlock { owner: None } => f.write_str("the lock is held"),
             Self::Forked => f.write_str(
                 "this process was forked from a member of the shared memory and is not one \
-                 itself: join (or open the array) anew in the child",
+                 itself: join anew in the child",
             ),
         }
     }

@@ -8,7 +8,7 @@ use super::error::{AcquireError, Reclaimed};
 use super::permit::SemaphorePermit;
 use super::raw::{RawSemaphore, Taken};
 use crate::atomic::AtomicU64;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::park::Sleepers;
@@ -101,11 +101,13 @@ impl OnDeath {
 /// drop(permit);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Semaphore<'m> {
     raw: RawSemaphore<'m>,
     on_death: OnDeath,
 }
+
+debug_as_inspected!([] Semaphore<'_>);
 
 /// How a permit was asked for.
 type Got<'m> = Result<SemaphorePermit<'m>, AcquireError<SemaphorePermit<'m>>>;

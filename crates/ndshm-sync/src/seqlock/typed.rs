@@ -11,7 +11,7 @@ use bytemuck::{Pod, bytes_of, bytes_of_mut};
 
 use super::raw::{Copies, Versions};
 use crate::atomic::AtomicU64;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{Member, Members};
 use crate::mutex::{Acquired, LockError, NotAcquired, RawMutex};
@@ -99,11 +99,12 @@ unsafe impl<T: Pod + Send> Sync for SeqLockCell<T> {}
 /// let name = members.layout().seqlock(String::new()); // `String` is not plain bytes
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct SeqLock<'m, T> {
     cell: &'m SeqLockCell<T>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([T: Pod] SeqLock<'_, T>);
 
 /// Another handle on the same lock.
 impl<T> Clone for SeqLock<'_, T> {
