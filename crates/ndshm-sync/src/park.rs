@@ -118,6 +118,7 @@ impl Sleepers {
     }
 
     /// Whether somebody sleeps, or slept and has not been missed yet.
+    #[inline]
     pub(crate) fn any(&self) -> bool {
         self.0.load(Ordering::Relaxed) & FLAG != 0
     }
