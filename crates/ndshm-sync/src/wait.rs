@@ -35,6 +35,9 @@ const LOST_TURN: Duration = Duration::from_micros(500);
 /// many of the time is lost to such yields.
 const YIELD_PAUSE: u32 = 16;
 
+/// No turn lasts longer: the process was stopped meanwhile, or its machine.
+const LONGEST_TURN: Duration = Duration::from_millis(100);
+
 /// The longest spin beside other work: below a slow yield, or two who wait for each other on one
 /// processor would keep each other from yielding.
 const CROWDED_SPIN: Duration = Duration::from_micros(10);
@@ -195,7 +198,8 @@ impl Spin {
     /// From how long a yield took; whether to look again before it sleeps.
     fn learn(&mut self, took: Duration, after: Instant) -> bool {
         if took > LOST_TURN {
-            HERE.with(|here| here.crowded.set(Some(after + took * YIELD_PAUSE)));
+            let pause = took.min(LONGEST_TURN) * YIELD_PAUSE;
+            HERE.with(|here| here.crowded.set(Some(after + pause)));
         }
         if took > SLOW_YIELD {
             return false;

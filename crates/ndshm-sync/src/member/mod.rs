@@ -222,7 +222,7 @@ impl<'a> Members<'a> {
         self.seat.sleep(word, expected, most);
     }
 
-    /// Wakes at most `most` of those who sleep on `word`; how many it were.
+    /// Wakes at most `most` of those who sleep on `word`, or all; how many it were at least.
     pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
         self.seat.wake(word, most)
     }

@@ -115,9 +115,11 @@ impl Seat {
         self.bell.sleep(self.events(), word, expected, most);
     }
 
-    /// All that sleep: an event is a member's, not a word's.
+    /// All that sleep: an event is a member's, not a word's. So nobody can say whether any of them slept
+    /// on this word, and the answer is that none did.
     pub(in crate::member) fn wake(&self, _: &AtomicU32, _: u32) -> usize {
-        self.events().ring()
+        self.events().ring();
+        0
     }
 
     fn events(&self) -> &Events {
