@@ -1,0 +1,79 @@
+//! The memory that the processes of one campaign share: a region for the primitive, and beside it
+//! the words by which they agree, which nothing under test ever touches.
+
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use ndshm_sync::Region;
+use ndshm_testkit::SharedMemory;
+
+use crate::seat::Seat;
+use crate::tally::Tally;
+use crate::violation::Violations;
+
+/// Bytes of the region: members and the primitive.
+const REGION: usize = 64 * 1024;
+
+/// Seats: the first is the survivor's, the last that of those who orphan, the others the players'.
+pub const SEATS: usize = 8;
+
+/// The words by which the processes agree.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Control {
+    /// Odd while players may take turns; a futex.
+    pub(crate) gate: AtomicU32,
+    /// Counts what players tell the survivor; a futex.
+    pub(crate) arrivals: AtomicU32,
+    /// The number of the seat that is inside; 0 for nobody.
+    pub(crate) inside: AtomicU64,
+    /// For the primitives' own use, cleared with the rest.
+    pub notes: [AtomicU64; 8],
+    /// Counts that the survivor is at work.
+    pub(crate) beat: AtomicU64,
+    pub(crate) violations: Violations,
+    pub(crate) tally: Tally,
+    pub(crate) seats: [Seat; SEATS],
+}
+
+/// Shared memory of one campaign, mapped for the rest of the process's life.
+#[derive(Debug)]
+pub struct Arena {
+    memory: SharedMemory,
+}
+
+impl Arena {
+    /// A new one, all zero.
+    #[must_use]
+    pub(crate) fn create() -> &'static Self {
+        let len = REGION + size_of::<Control>().next_multiple_of(4096);
+        Box::leak(Box::new(Self { memory: SharedMemory::create(len) }))
+    }
+
+    /// All zero again. Nobody else may be using it.
+    pub(crate) fn clear(&self) {
+        for offset in (0..self.memory.len()).step_by(8) {
+            self.memory.word(offset).store(0, Relaxed);
+        }
+    }
+
+    /// What the primitive under test lies in.
+    #[must_use]
+    pub fn region(&'static self) -> Region<'static> {
+        // SAFETY: mapped for the rest of the process's life; zero before the first process joined
+        // (`create`, `clear`); the words of `Control` lie behind it, and all who use the region
+        // lay out the same primitive in it.
+        unsafe { Region::new(self.memory.base(), REGION, self.memory.file().as_fd()) }
+    }
+
+    /// The words by which the processes agree.
+    #[must_use]
+    pub fn control(&self) -> &'static Control {
+        // SAFETY: `create` made room for it behind the region.
+        let at = unsafe { self.memory.base().add(REGION) }.cast::<Control>();
+        // SAFETY: mapped for the rest of the process's life, aligned (a page's start), made of
+        // atomics, and valid for any bytes.
+        unsafe { at.as_ref() }
+    }
+}

@@ -1,0 +1,1 @@
+ndshm_testkit::suite! { roles: [], tests: [] }
