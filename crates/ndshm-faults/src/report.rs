@@ -17,8 +17,10 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<(&'static str, Totals)>,
     pub(crate) kills: u64,
     pub(crate) missed: u64,
-    pub(crate) positions: u64,
-    pub(crate) covered: u64,
+    /// Instructions of the turn at which a victim was killed, and how many there are.
+    pub(crate) instructions: (u64, u64),
+    /// The same, where each visit counts.
+    pub(crate) places: (u64, u64),
     pub(crate) signals: u64,
     pub(crate) signalled: u64,
     pub(crate) took: Duration,
@@ -39,8 +41,8 @@ impl Outcome {
             rows,
             kills: 0,
             missed: 0,
-            positions: 0,
-            covered: 0,
+            instructions: (0, 0),
+            places: (0, 0),
             signals: 0,
             signalled: 0,
             took: Duration::ZERO,
@@ -61,7 +63,8 @@ impl Outcome {
         match (&self.skipped, self.fault.act) {
             (Some(why), _) => format!("SKIPPED: {why}"),
             (None, Act::Step) => {
-                format!("{} of {} places of a turn", self.covered, self.positions)
+                let ((hit, all), (visits, visited)) = (self.instructions, self.places);
+                format!("{hit} of {all} instructions, {visits} of {visited} visits")
             }
             (None, Act::Storm) if self.signalled > 0 => {
                 format!("{} signals/s", self.signals * 1_000_000 / self.signalled)
@@ -223,8 +226,10 @@ fn outcome(o: &Outcome) -> Value {
         "rows": rows.collect::<Vec<_>>(),
         "missed": o.missed,
         "kills": o.kills,
-        "places": o.positions,
-        "places_covered": o.covered,
+        "instructions": o.instructions.1,
+        "instructions_covered": o.instructions.0,
+        "visits": o.places.1,
+        "visits_covered": o.places.0,
         "signals": o.signals,
         "seconds": o.took.as_secs_f64(),
         "skipped": o.skipped,

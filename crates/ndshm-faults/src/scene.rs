@@ -34,6 +34,8 @@ pub struct Scene {
     pub pause: Duration,
     /// Each round begins with what one left that died in the middle of a turn.
     pub orphaned: bool,
+    /// Nobody is killed, and no round ends, before all have begun it: for meetings of all.
+    pub together: bool,
     /// How many others play while one is killed step by step.
     pub bystanders: usize,
     /// What is done in this scene.

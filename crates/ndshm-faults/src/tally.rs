@@ -21,9 +21,12 @@ pub(crate) struct Tally {
     pub(crate) kills: AtomicU64,
     /// Rounds in which the kill hit none of the named states.
     pub(crate) missed: AtomicU64,
-    /// Instructions of the turns that were stepped through, and at how many of them was killed.
-    pub(crate) positions: AtomicU64,
-    pub(crate) covered: AtomicU64,
+    /// Instructions of the turn that was stepped through, and at how many of them was killed.
+    pub(crate) instructions: AtomicU64,
+    pub(crate) instructions_hit: AtomicU64,
+    /// The same, where each visit of an instruction counts.
+    pub(crate) places: AtomicU64,
+    pub(crate) places_hit: AtomicU64,
     /// Signals taken, and for how many microseconds.
     pub(crate) signals: AtomicU64,
     pub(crate) signalled: AtomicU64,

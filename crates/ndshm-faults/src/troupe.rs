@@ -62,23 +62,29 @@ impl<'a> Troupe<'a> {
 
     /// Waits until all who live are at the gate.
     pub(crate) fn gather(&mut self) -> Result<(), Hang> {
-        self.until("comes to the gate", |job, seat| job.control().seats[seat].at() == At::Gate)
+        self.until("comes to the gate", 0, |job, seat| job.control().seats[seat].at() == At::Gate)
     }
 
-    /// Waits until all who live have gone through the gate as it is open now.
-    pub(crate) fn all_begin(&mut self) -> Result<(), Hang> {
+    /// Those who live and have gone through the gate as it is open now.
+    pub(crate) fn begun(&self) -> impl Iterator<Item = usize> + '_ {
         let now = self.job.control().gate.load(SeqCst);
-        self.until("goes through the gate", |job, seat| {
-            job.control().seats[seat].passed.load(SeqCst) == now
+        self.living().filter(move |&seat| {
+            self.job.control().seats[seat].passed.load(SeqCst) == now
         })
     }
 
-    fn until(&mut self, what: &str, done: impl Fn(&Job, usize) -> bool) -> Result<(), Hang> {
+    /// Waits until all but `some` of the living are done.
+    fn until(
+        &mut self,
+        what: &str,
+        some: usize,
+        done: impl Fn(&Job, usize) -> bool,
+    ) -> Result<(), Hang> {
         let control = self.job.control();
         let mut start = None;
         loop {
             let seen = control.arrivals.load(SeqCst);
-            let Some(late) = self.living().find(|&seat| !done(self.job, seat)) else {
+            let Some(late) = self.living().filter(|&seat| !done(self.job, seat)).nth(some) else {
                 return Ok(());
             };
             let began = *start.get_or_insert_with(Instant::now);
@@ -118,11 +124,15 @@ impl<'a> Troupe<'a> {
         reap_strays(|pid| self.players.iter().flatten().any(|p| p.child.pid() == pid));
     }
 
-    /// Opens the gate, and waits until all have gone through.
-    pub(crate) fn begin(&mut self) -> Result<(), Hang> {
+    /// Opens the gate, and waits until all but `some` have gone through.
+    pub(crate) fn begin(&mut self, some: usize) -> Result<(), Hang> {
         self.gather()?;
-        gate::open(self.job.control());
-        self.all_begin()
+        let control = self.job.control();
+        gate::open(control);
+        let now = control.gate.load(SeqCst);
+        self.until("goes through the gate", some, |job, seat| {
+            job.control().seats[seat].passed.load(SeqCst) == now
+        })
     }
 
     /// Closes the gate, and waits until all are there.

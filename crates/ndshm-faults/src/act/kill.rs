@@ -14,7 +14,7 @@ use crate::tally::add;
 use crate::troupe::{Player, Troupe};
 
 /// Of a hundred rounds, those in which the survivor takes part.
-pub(super) const ASSISTED: u64 = 90;
+pub(super) const ASSISTED: u64 = 97;
 
 pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     let mut rng = job.rng();
@@ -48,7 +48,13 @@ fn round(
     let recycled = heir.is_none() || troupe.player(1).map(|one| one.pid()) == heir;
     troupe.gather()?;
     subject.prepare(scene)?;
-    troupe.begin()?;
+    // Mostly one is enough: who is late on a full machine keeps nobody from being killed.
+    let late = match scene.players as u64 {
+        _ if scene.together => 0,
+        players if rng.chance(75) => players - 1,
+        players => rng.below(players),
+    };
+    troupe.begin(late as usize)?;
 
     let kills = 1 + rng.below(scene.kills as u64);
     let relents_before = rng.below(kills + 1);
@@ -59,9 +65,9 @@ fn round(
             subject.relent();
         }
         rng.pause(scene.pause);
-        let living: Vec<usize> = troupe.living().collect();
+        let begun: Vec<usize> = troupe.begun().collect();
         // The one that has another's process id has to make room for the next.
-        let chosen = if heir.is_some() && kill == 0 { 1 } else { pick(rng, &living) };
+        let chosen = if heir.is_some() && kill == 0 { 1 } else { pick(rng, &begun) };
         let Some(mut victim) = troupe.take(chosen) else { break };
         first.get_or_insert_with(Instant::now);
         // Sometimes others begin to recover while it is still dying.
@@ -96,8 +102,8 @@ fn round(
     Ok(())
 }
 
-fn pick(rng: &mut Rng, living: &[usize]) -> usize {
-    living.get(rng.below(living.len().max(1) as u64) as usize).copied().unwrap_or(1)
+fn pick(rng: &mut Rng, begun: &[usize]) -> usize {
+    begun.get(rng.below(begun.len().max(1) as u64) as usize).copied().unwrap_or(1)
 }
 
 fn kill_now(job: &Job, victim: &mut Player) -> Result<(), Hang> {

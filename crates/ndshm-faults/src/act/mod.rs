@@ -12,6 +12,7 @@ use crate::scene::{Act, Hang, Subject};
 /// A worker's whole life.
 pub(crate) fn run(job: &Job) {
     child::keep_sigchld();
+    child::hurry(true);
     if job.act == Act::Forks {
         child::adopt_orphans();
     }

@@ -45,18 +45,21 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     let mut rng = job.rng();
     let mut troupe = Troupe::new(job);
     let places = all_places(job, subject, &mut troupe, &mut rng)?;
-    job.tally().positions.store(places.len() as u64, Relaxed);
+    let new = |place: &Place| matches!(place, Place::Before { visit: 1, .. });
+    job.tally().places.store(places.len() as u64, Relaxed);
+    job.tally().instructions.store(places.iter().filter(|p| new(p)).count() as u64, Relaxed);
 
     // Each worker its own part; where fewer rounds are wanted, evenly spread ones.
-    let mine = (places.len() as u64).div_ceil(job.workers);
+    let mine = (places.len() as u64 - job.worker).div_ceil(job.workers);
     let mut covered = vec![false; places.len()];
     let mut round = 0;
     while job.goes_on() && round < 4 * (job.rounds + 16) {
         let nth = if job.rounds < mine { round * mine / job.rounds } else { round } % mine;
-        let at = ((nth * job.workers + job.worker) % places.len() as u64) as usize;
+        let at = (nth * job.workers + job.worker) as usize;
         if one(job, subject, &mut troupe, &mut rng, places[at])? && !covered[at] {
             covered[at] = true;
-            add(&job.tally().covered, 1);
+            add(&job.tally().places_hit, 1);
+            add(&job.tally().instructions_hit, u64::from(new(&places[at])));
         }
         round += 1;
     }
@@ -96,7 +99,7 @@ fn set(
     subject.prepare(job.scene)?;
     let child = Child::spawn(Birth::Plain, || job.play_traced(VICTIM)).map_err(failed)?;
     let victim = Traced::new(child, job.limit).map_err(failed)?;
-    troupe.begin()?;
+    troupe.begin(0)?;
     let start = Instant::now();
     for seat in VICTIM + 1..=VICTIM + others {
         while !(job.control().seats[seat].at() == At::Wanting

@@ -29,7 +29,7 @@ fn round(
 ) -> Result<(), Hang> {
     troupe.gather()?;
     subject.prepare(job.scene)?;
-    troupe.begin()?;
+    troupe.begin(0)?;
     rng.pause(job.scene.pause);
     let living: Vec<usize> = troupe.living().collect();
     let seat = living[rng.below(living.len() as u64) as usize];
