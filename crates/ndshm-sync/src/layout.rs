@@ -70,16 +70,42 @@ impl<'m> Layout<'m> {
 pub(crate) enum Kind {
     Mutex = b'm',
     Barrier = b'b',
+    Condvar = b'c',
+    Semaphore = b'p',
+    ReportingSemaphore = b'P',
+    SignalSemaphore = b'n',
+    Event = b'e',
+    AutoEvent = b'E',
+    Latch = b'l',
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Mutex, Self::Barrier];
+    const ALL: [Self; 9] = [
+        Self::Mutex,
+        Self::Barrier,
+        Self::Condvar,
+        Self::Semaphore,
+        Self::ReportingSemaphore,
+        Self::SignalSemaphore,
+        Self::Event,
+        Self::AutoEvent,
+        Self::Latch,
+    ];
 
     /// What lies there, in words.
     fn of(self, size: u64) -> String {
         match self {
             Self::Mutex => format!("a mutex around {size} bytes"),
             Self::Barrier => format!("a barrier for {size} parties"),
+            Self::Condvar => "a condvar".to_owned(),
+            Self::Semaphore => format!("a semaphore of {size} permits"),
+            Self::ReportingSemaphore => {
+                format!("a semaphore of {size} permits that reports deaths")
+            }
+            Self::SignalSemaphore => format!("a signal semaphore that began with {size}"),
+            Self::Event => "an event that stays set".to_owned(),
+            Self::AutoEvent => "an event that resets itself".to_owned(),
+            Self::Latch => format!("a latch for {size} parties"),
         }
     }
 }
@@ -162,11 +188,19 @@ pub enum LayoutError {
         /// What was asked for.
         wanted: u64,
     },
-    /// A barrier needs at least one party.
-    #[error("a barrier for {parties} parties cannot be made")]
+    /// A barrier or a latch needs at least one party.
+    #[error("a barrier or latch for {parties} parties cannot be made: ask for at least one")]
     Parties {
         /// How many were asked for.
         parties: usize,
+    },
+    /// A semaphore needs at least one permit, and looks at each.
+    #[error("a semaphore of {permits} permits cannot be made: ask for 1 to {most}")]
+    Permits {
+        /// How many were asked for.
+        permits: usize,
+        /// How many there may be.
+        most: usize,
     },
     /// This process was forked from the one that joined.
     #[error(

@@ -16,6 +16,10 @@
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
+//! - [`Condvar`]: with a mutex, wait until another has made something true.
+//! - [`Semaphore`], [`SemaphorePermit`]: so many at once; permits have owners, and come back from the
+//!   dead. [`SignalSemaphore`]: permits that one posts and another takes.
+//! - [`Event`]: something has happened. [`Latch`], [`LatchParty`]: each of so many has done its part.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
@@ -41,27 +45,43 @@
 //! SIGKILL at any instruction included, ends in a typed error on the others' side, never in a hang
 //! and never in silence. A process stopped by SIGSTOP is alive, and is waited for.
 
+// The examples' set-up names this crate as its users do.
+#[cfg(test)]
+extern crate self as ndshm_sync;
+
 mod atomic;
 mod barrier;
+mod condvar;
+mod event;
 mod event_count;
 mod inspect;
+mod latch;
 mod layout;
 mod member;
 mod mutex;
 mod park;
 mod region;
+mod semaphore;
+mod signal;
 mod sys;
 mod wait;
+mod wait_error;
 
 pub use barrier::{Absence, Barrier, BarrierCell, BarrierError, BarrierWaitResult, Lost, Party};
+pub use condvar::{Condvar, CondvarCell, WaitTimeoutResult};
+pub use event::{Event, EventCell, Reset};
 pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
+pub use latch::{Latch, LatchCell, LatchError, LatchParty};
 pub use layout::{Layout, LayoutError};
 pub use member::{JoinError, Member, MemberId, Members};
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
 pub use region::Region;
+pub use semaphore::{AcquireError, OnDeath, Reclaimed, Semaphore, SemaphoreCell, SemaphorePermit};
+pub use signal::{PostError, SignalSemaphore, SignalSemaphoreCell};
+pub use wait_error::WaitError;
 
 /// The README's example, as a test.
 #[cfg(doctest)]

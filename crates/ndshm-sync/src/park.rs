@@ -23,7 +23,7 @@ const UNSURE: Duration = Duration::from_millis(1);
 /// | from | to | by |
 /// |---|---|---|
 /// | 0 | 1 | one that is about to sleep ([`announce`](Self::announce)) |
-/// | 1 | 0 | one that wakes: before it wakes all ([`wake_all`](Self::wake_all)), before it hands on to one ([`hand_on`](Self::hand_on)), after it found nobody to wake ([`wake_one`](Self::wake_one), which then wakes all, for those who came in between) |
+/// | 1 | 0 | one that wakes: before it wakes all ([`wake_all`](Self::wake_all)), before it hands on to one ([`hand_on`](Self::hand_on)), after it found nobody to wake ([`wake_some`](Self::wake_some), which then wakes all, for those who came in between) |
 ///
 /// Whoever sleeps does so while the flag is 1, so one that announced itself before the flag was
 /// cleared, and has not slept yet, looks again instead.
@@ -124,16 +124,22 @@ impl Sleepers {
     /// After a change of the word: wakes one. For changes each of which lets one go on.
     #[inline]
     pub(crate) fn wake_one(&self, members: &Members<'_>) {
+        self.wake_some(members, 1);
+    }
+
+    /// After a change of the word that lets `most` go on: wakes as many.
+    #[inline]
+    pub(crate) fn wake_some(&self, members: &Members<'_>, most: u32) {
         members.light_fence();
         if self.any() {
-            self.wake_one_slowly(members);
+            self.wake_some_slowly(members, most);
         }
     }
 
     #[cold]
-    fn wake_one_slowly(&self, members: &Members<'_>) {
-        if members.wake(&self.0, 1) == 0 {
-            // Nobody slept. One may have begun to in this moment, so all that do are woken.
+    fn wake_some_slowly(&self, members: &Members<'_>, most: u32) {
+        if members.wake(&self.0, most) < most as usize {
+            // Nobody sleeps any more. One may have begun to in this moment, so all that do are woken.
             self.clear_and_wake(members, Members::ALL);
         }
     }

@@ -19,6 +19,11 @@ const SPIN: Duration = Duration::from_micros(100);
 /// A yield that took longer than this found other work on the processor: sleep, and leave it to it.
 const SLOW_YIELD: Duration = Duration::from_micros(20);
 
+/// Looks that one who waits for an answer takes with a single pause between them: the answer of one
+/// that spins on another processor comes within a tenth of a microsecond, and a longer gap, or a
+/// look at the clock, would be most of that.
+const CLOSE_LOOKS: u32 = 64;
+
 /// Most pauses between two looks at a contended word. Long gaps let the holder keep the cache line
 /// while it works; with a fixed small gap the same lock ran at a sixth of the speed.
 const MOST_PAUSES: u32 = 1 << 10;
@@ -61,8 +66,8 @@ pub(crate) struct Spin {
 enum Gap {
     /// Twice as long each time: many contend for one word.
     Growing,
-    /// Always short: one waits for an answer.
-    Short,
+    /// Always short: one waits for an answer. So many looks are close still.
+    Short { close: u32 },
     /// Give the processor to others: those waited for have none of their own.
     Yield,
     /// Do not spin at all: somebody wants an answer now.
@@ -77,7 +82,11 @@ impl Spin {
 
     /// For a meeting of `parties`: spin when each can have a processor, yield when not.
     pub(crate) fn for_parties(parties: usize) -> Self {
-        Self::with(if parties <= processors() { Gap::Short } else { Gap::Yield })
+        Self::with(if parties <= processors() {
+            Gap::Short { close: CLOSE_LOOKS }
+        } else {
+            Gap::Yield
+        })
     }
 
     /// For who will not wait.
@@ -91,9 +100,14 @@ impl Spin {
 
     /// Passes a little time; `false` when it is time to sleep instead.
     pub(crate) fn pass(&mut self) -> bool {
-        let most = match self.gap {
+        let most = match &mut self.gap {
             Gap::Growing => MOST_PAUSES,
-            Gap::Short => 8,
+            Gap::Short { close: 0 } => 8,
+            Gap::Short { close } => {
+                *close -= 1;
+                std::hint::spin_loop();
+                return true;
+            }
             Gap::Yield => return self.yield_once(),
             Gap::None => return false,
         };

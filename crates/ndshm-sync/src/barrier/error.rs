@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::member::Member;
 
-/// Why a party of a barrier will not come any more.
+/// Why a party of a barrier or a latch will not come any more.
 ///
 /// ```
 /// use ndshm_sync::{Absence, BarrierError};
@@ -22,7 +22,7 @@ use crate::member::Member;
 pub enum Absence {
     /// Its process died.
     Died = 1,
-    /// It dropped its [`Party`](super::Party), or its launcher says that it has returned.
+    /// It dropped its [`Party`](super::Party) or [`LatchParty`](crate::LatchParty), or its launcher says that it has returned.
     Left = 2,
     /// It gave up waiting for the others.
     TimedOut = 3,
@@ -31,7 +31,7 @@ pub enum Absence {
 }
 
 impl Absence {
-    pub(super) const fn from_bits(bits: u64) -> Option<Self> {
+    pub(crate) const fn from_bits(bits: u64) -> Option<Self> {
         match bits {
             0 => None,
             2 => Some(Self::Left),
@@ -53,7 +53,7 @@ impl fmt::Display for Absence {
     }
 }
 
-/// A rank that is lost to a barrier.
+/// A rank that is lost to a barrier or a latch.
 ///
 /// ```
 /// use ndshm_sync::{Absence, BarrierError};
@@ -141,7 +141,7 @@ pub enum BarrierError {
     Forked,
 }
 
-fn list(lost: &[Lost]) -> String {
+pub(crate) fn list(lost: &[Lost]) -> String {
     if lost.is_empty() {
         return "it was reset meanwhile".to_owned();
     }

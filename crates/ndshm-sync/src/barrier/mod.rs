@@ -4,6 +4,8 @@ mod error;
 mod party;
 mod raw;
 
+pub(crate) use error::list;
 pub use error::{Absence, BarrierError, Lost};
 pub use party::{Barrier, BarrierWaitResult, Party};
 pub use raw::BarrierCell;
+pub(crate) use raw::{ABSENCE, absence, absent};

@@ -16,7 +16,7 @@ const ONE_RESET: u64 = PHASE + 1;
 
 /// In the owner's word of a party: 0, or why it will not come.
 const ABSENCE_SHIFT: u32 = 16;
-const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
+pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 
 /// The head of a barrier in shared memory, followed by one cell of 64 bytes for each party. Valid
 /// when zeroed.
@@ -140,7 +140,7 @@ impl PartyCell {
 
     /// One compare-and-swap of the owner's word; what it was where that failed.
     fn withdraw(&self, owner: u64, why: Absence) -> Result<(), u64> {
-        let absent = owner & !ABSENCE | (why as u64) << ABSENCE_SHIFT;
+        let absent = absent(owner, why);
         // SeqCst: a waiter that looked before this store and then sleeps did so in an attempt that
         // the load in `break_unless_arrived` sees.
         self.owner.compare_exchange(owner, absent, Ordering::SeqCst, Ordering::SeqCst).map(|_| ())
@@ -148,8 +148,13 @@ impl PartyCell {
 }
 
 /// What the owner's word says of why that party will not come.
-pub(super) const fn absence(owner: u64) -> Option<Absence> {
+pub(crate) const fn absence(owner: u64) -> Option<Absence> {
     Absence::from_bits((owner & ABSENCE) >> ABSENCE_SHIFT)
+}
+
+/// The owner's word of a party that will not come.
+pub(crate) const fn absent(owner: u64, why: Absence) -> u64 {
+    owner & !ABSENCE | (why as u64) << ABSENCE_SHIFT
 }
 
 /// One that has not joined yet is waited for: its launcher knows whether it will come.

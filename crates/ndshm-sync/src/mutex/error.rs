@@ -210,9 +210,14 @@ impl<G> LockError<G> {
     /// ```
     #[must_use]
     pub fn without_guard(self) -> LockError<()> {
+        self.map(drop)
+    }
+
+    /// The same error with something else in place of the guard.
+    pub(crate) fn map<H>(self, f: impl FnOnce(G) -> H) -> LockError<H> {
         match self {
-            Self::Poisoned(Poisoned { member, panicked, .. }) => {
-                LockError::Poisoned(Poisoned { guard: (), member, panicked })
+            Self::Poisoned(Poisoned { guard, member, panicked }) => {
+                LockError::Poisoned(Poisoned { guard: f(guard), member, panicked })
             }
             Self::TimedOut { owner } => LockError::TimedOut { owner },
             Self::WouldBlock { owner } => LockError::WouldBlock { owner },

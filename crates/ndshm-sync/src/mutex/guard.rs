@@ -5,6 +5,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use super::error::{LockError, Poisoned};
+use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
 use crate::member::Members;
 
@@ -46,14 +48,16 @@ unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
 impl<'m, T> MutexGuard<'m, T> {
     /// # Safety
     ///
-    /// `members` holds `raw`, which guards `value`, and no other guard stands for that.
+    /// `members` holds `of.raw`, and no other guard stands for that.
     #[inline]
-    pub(super) unsafe fn new(
-        raw: &'m RawMutex,
-        value: &'m UnsafeCell<T>,
-        members: &'m Members<'m>,
-    ) -> Self {
+    pub(super) unsafe fn new(of: Unlocked<'m, T>) -> Self {
+        let Unlocked { raw, value, members } = of;
         Self { raw, value, members, panicking: std::thread::panicking(), not_send: PhantomData }
+    }
+
+    /// What it takes to lock again.
+    pub(crate) const fn lock_of(&self) -> Unlocked<'m, T> {
+        Unlocked { raw: self.raw, value: self.value, members: self.members }
     }
 
     /// Declares the value whole again, after it was mended: later lockers are not told of the
@@ -74,6 +78,67 @@ impl<'m, T> MutexGuard<'m, T> {
     pub fn clear_poison(&mut self) {
         // SAFETY: held (raw invariant 1).
         unsafe { self.raw.clear_poison(self.members) };
+    }
+}
+
+/// A lock, the value it guards, and who would hold it.
+#[derive(Debug)]
+pub(crate) struct Unlocked<'m, T> {
+    /// # Invariants
+    ///
+    /// 1. Guards `value`.
+    pub(super) raw: &'m RawMutex,
+    pub(super) value: &'m UnsafeCell<T>,
+    pub(super) members: &'m Members<'m>,
+}
+
+impl<T> Clone for Unlocked<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Unlocked<'_, T> {}
+
+impl<'m, T> Unlocked<'m, T> {
+    pub(crate) fn raw(self) -> &'m RawMutex {
+        self.raw
+    }
+
+    pub(crate) fn members(self) -> &'m Members<'m> {
+        self.members
+    }
+
+    /// As [`Mutex::lock`](super::Mutex::lock).
+    pub(crate) fn lock(self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        let got = self.raw.lock(self.members);
+        // SAFETY: what came of locking it just now.
+        unsafe { self.finish(got) }
+    }
+
+    /// What came of locking, with a guard where it was had.
+    ///
+    /// # Safety
+    ///
+    /// `got` came of locking `raw` for `members`, and nobody else makes a guard of it.
+    #[inline]
+    pub(super) unsafe fn finish(
+        self,
+        got: Result<Acquired, NotAcquired>,
+    ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        match got {
+            // SAFETY: held, and this is the one guard (caller's promise).
+            Ok(Acquired::Clean) => Ok(unsafe { MutexGuard::new(self) }),
+            Ok(Acquired::Poisoned(by)) => {
+                // SAFETY: as above.
+                let guard = unsafe { MutexGuard::new(self) };
+                Err(LockError::Poisoned(Poisoned::new(guard, by, self.members)))
+            }
+            Err(NotAcquired::Held(owner)) => {
+                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
+            }
+            Err(NotAcquired::Forked) => Err(LockError::Forked),
+        }
     }
 }
 

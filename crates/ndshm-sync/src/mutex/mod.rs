@@ -8,6 +8,7 @@ mod typed;
 
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
+pub(crate) use guard::Unlocked;
 pub use outcome::{Acquired, Culprit, NotAcquired};
 pub use raw::RawMutex;
 pub use typed::{Mutex, MutexCell};

@@ -402,6 +402,14 @@ impl RawMutex {
         self.is_poisoned().then(|| self.culprit(members))
     }
 
+    /// Whether one that has died holds the lock. A load, and a system call where another holds it.
+    pub(crate) fn is_orphaned(&self, members: &Members<'_>) -> bool {
+        // Acquire: with an owner comes its stamp (see `fast`).
+        let word = self.word.load(Ordering::Acquire);
+        word & LOCKED != 0
+            && MemberId::from_bits(word & OWNER).is_none_or(|owner| !members.is_alive(owner))
+    }
+
     fn culprit(&self, members: &Members<'_>) -> Culprit {
         // Written by a holder before its Release, or by nobody who lived to write it.
         let bits = self.culprit.load(Ordering::Relaxed);

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 
-use super::error::{LockError, Poisoned};
-use super::guard::MutexGuard;
+use super::error::LockError;
+use super::guard::{MutexGuard, Unlocked};
 use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
 use crate::inspect::{Holder, Inspection};
@@ -288,23 +288,14 @@ impl<'m, T: Pod> Mutex<'m, T> {
         &self,
         got: Result<Acquired, NotAcquired>,
     ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        match got {
-            Ok(Acquired::Clean) => Ok(self.guard()),
-            Ok(Acquired::Poisoned(by)) => {
-                Err(LockError::Poisoned(Poisoned::new(self.guard(), by, self.members)))
-            }
-            Err(NotAcquired::Held(owner)) => {
-                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
-            }
-            Err(NotAcquired::Forked) => Err(LockError::Forked),
-        }
+        // SAFETY: every caller has just tried to lock it for this membership, and comes here once.
+        unsafe { self.unlocked().finish(got) }
     }
 
     #[inline]
-    fn guard(&self) -> MutexGuard<'m, T> {
-        // SAFETY: `finish` got the lock for this membership, once, and makes one guard of it; the
-        // value is reached only by the holder (value invariant 1).
-        unsafe { MutexGuard::new(&self.cell.raw, &self.cell.value, self.members) }
+    fn unlocked(&self) -> Unlocked<'m, T> {
+        let Self { cell, members } = *self;
+        Unlocked { raw: &cell.raw, value: &cell.value, members }
     }
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
@@ -314,7 +305,8 @@ impl<'m, T: Pod> Mutex<'m, T> {
         }
         // A first writer that died under the lock left poison and no mark: done again, whole.
         let got = self.cell.raw.lock(self.members)?;
-        let mut guard = self.guard();
+        // SAFETY: just locked for this membership, and made a guard of here alone.
+        let mut guard = unsafe { MutexGuard::new(self.unlocked()) };
         if !self.cell.place.is_ready() {
             *guard = value;
             if got != Acquired::Clean {

@@ -1,0 +1,9 @@
+//! A number of permits, each with an owner: the words ([`RawSemaphore`](raw::RawSemaphore)) apart
+//! from the handles ([`Semaphore`], [`SemaphorePermit`]).
+
+mod error;
+mod raw;
+mod typed;
+
+pub use error::{AcquireError, Reclaimed};
+pub use typed::{OnDeath, Semaphore, SemaphoreCell, SemaphorePermit};
