@@ -77,10 +77,12 @@ pub(crate) enum Kind {
     Event = b'e',
     AutoEvent = b'E',
     Latch = b'l',
+    RwLock = b'r',
+    SeqLock = b'q',
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Mutex,
         Self::Barrier,
         Self::Condvar,
@@ -90,6 +92,8 @@ impl Kind {
         Self::Event,
         Self::AutoEvent,
         Self::Latch,
+        Self::RwLock,
+        Self::SeqLock,
     ];
 
     /// What lies there, in words.
@@ -106,6 +110,11 @@ impl Kind {
             Self::Event => "an event that stays set".to_owned(),
             Self::AutoEvent => "an event that resets itself".to_owned(),
             Self::Latch => format!("a latch for {size} parties"),
+            Self::RwLock => {
+                let (size, readers) = Place::split(size);
+                format!("a reader-writer lock with {readers} cells around {size} bytes")
+            }
+            Self::SeqLock => format!("a sequence lock around {size} bytes"),
         }
     }
 }
@@ -122,6 +131,17 @@ impl Place {
     /// Kind in the low byte, size above it.
     pub(crate) fn describe(kind: Kind, size: usize) -> u64 {
         (size as u64) << 8 | kind as u64
+    }
+
+    /// The same, where a second number of up to 15 bits has to agree.
+    pub(crate) fn describe_two(kind: Kind, size: usize, count: usize) -> u64 {
+        Self::describe(kind, size) | (count as u64) << (8 + Self::COUNT_SHIFT)
+    }
+
+    const COUNT_SHIFT: u32 = 40;
+
+    fn split(size: u64) -> (u64, u64) {
+        (size & ((1 << Self::COUNT_SHIFT) - 1), size >> Self::COUNT_SHIFT)
     }
 
     /// Whoever comes first decides; who comes later must want the same.

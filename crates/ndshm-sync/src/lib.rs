@@ -15,6 +15,8 @@
 //! - [`Layout`]: hands out the locks of a region, each where no other lies.
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
 //!   memory themselves.
+//! - [`RwLock`], [`RwLockReadGuard`], [`RwLockWriteGuard`]: many read or one writes; [`RawRwLock`].
+//! - [`SeqLock`]: readers copy a small value and never wait.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
 //! - [`Condvar`]: with a mutex, wait until another has made something true.
 //! - [`Semaphore`], [`SemaphorePermit`]: so many at once; permits have owners, and come back from the
@@ -63,6 +65,8 @@ mod park;
 mod region;
 mod semaphore;
 mod signal;
+mod rwlock;
+mod seqlock;
 mod sys;
 mod wait;
 mod wait_error;
@@ -82,6 +86,8 @@ pub use region::Region;
 pub use semaphore::{AcquireError, OnDeath, Reclaimed, Semaphore, SemaphoreCell, SemaphorePermit};
 pub use signal::{PostError, SignalSemaphore, SignalSemaphoreCell};
 pub use wait_error::WaitError;
+pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
+pub use seqlock::{SeqLock, SeqLockCell};
 
 /// The README's example, as a test.
 #[cfg(doctest)]

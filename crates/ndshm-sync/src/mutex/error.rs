@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::guard::MutexGuard;
-use super::outcome::Culprit;
+use super::outcome::{Culprit, NotAcquired};
 use crate::member::{Member, Members};
 
 /// Why [`Mutex::lock`](super::Mutex::lock) and its kin did not simply return a guard.
@@ -172,6 +172,24 @@ impl<G> Poisoned<G> {
 }
 
 impl<G> LockError<G> {
+    /// Of a wait that has ended without the lock.
+    pub(crate) fn of(not: NotAcquired, members: &Members<'_>) -> Self {
+        match not {
+            NotAcquired::Held(owner) => {
+                Self::TimedOut { owner: owner.map(|owner| members.describe(owner)) }
+            }
+            NotAcquired::Forked => Self::Forked,
+        }
+    }
+
+    /// The same, of one that did not mean to wait.
+    pub(crate) fn of_a_try(self) -> Self {
+        match self {
+            Self::TimedOut { owner } => Self::WouldBlock { owner },
+            e => e,
+        }
+    }
+
     /// The guard, where there is one: in [`Poisoned`](Self::Poisoned) only.
     ///
     /// ```

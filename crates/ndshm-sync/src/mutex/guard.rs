@@ -134,10 +134,7 @@ impl<'m, T> Unlocked<'m, T> {
                 let guard = unsafe { MutexGuard::new(self) };
                 Err(LockError::Poisoned(Poisoned::new(guard, by, self.members)))
             }
-            Err(NotAcquired::Held(owner)) => {
-                Err(LockError::TimedOut { owner: owner.map(|o| self.members.describe(o)) })
-            }
-            Err(NotAcquired::Forked) => Err(LockError::Forked),
+            Err(not) => Err(LockError::of(not, self.members)),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod error;
 mod guard;
 mod outcome;
+mod outside;
 mod raw;
 mod typed;
 
@@ -10,5 +11,6 @@ pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
 pub(crate) use guard::Unlocked;
 pub use outcome::{Acquired, Culprit, NotAcquired};
+pub(crate) use outside::Seen;
 pub use raw::RawMutex;
 pub use typed::{Mutex, MutexCell};

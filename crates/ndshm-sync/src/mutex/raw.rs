@@ -7,13 +7,16 @@ use crate::park::Sleepers;
 use crate::wait::{Deadline, Spin};
 
 /// Somebody holds the lock: slot and generation say who.
-const LOCKED: u64 = 1 << 31;
+pub(super) const LOCKED: u64 = 1 << 31;
 /// A holder died or panicked, and nobody has cleared it since.
-const POISONED: u64 = 1 << 29;
+pub(super) const POISONED: u64 = 1 << 29;
 /// In the culprit's word: it panicked, rather than died.
 const PANICKED: u64 = 1 << 31;
+/// Locked by one that does not use yet what the lock guards: its death poisons nothing. Only locks
+/// that are taken so (`outside.rs`) know this bit.
+pub(super) const OUTSIDE: u64 = 1 << 30;
 
-const OWNER: u64 = 0xffff_ffff_0000_ffff;
+pub(super) const OWNER: u64 = 0xffff_ffff_0000_ffff;
 
 /// A lock word in shared memory: no owner inside the type, valid when zeroed, 24 bytes.
 ///
@@ -33,7 +36,7 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// | 0-15 | slot of the holder |
 /// | 16-28 | zero |
 /// | 29 | `POISONED` |
-/// | 30 | zero |
+/// | 30 | `OUTSIDE`, for the writers of a [`RawRwLock`](crate::RawRwLock) only: the holder waits for readers to go, and its death poisons nothing |
 /// | 31 | `LOCKED` |
 /// | 32-63 | generation of the holder |
 ///
@@ -43,6 +46,9 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// |---|---|---|
 /// | free | *p* | locked: compare-and-swap by an acquirer, to itself |
 /// | locked | `LOCKED`, holder, *p* | free: one plain store by the holder, which then looks whether somebody sleeps. Locked by another, poisoned: compare-and-swap by an acquirer that found the holder dead |
+///
+/// A writer of a `RawRwLock` locks with `OUTSIDE` set, and clears it by a plain store once no reader is
+/// left; what it held so is taken over with *p* as it was.
 ///
 /// No other transition exists. What a death leaves behind at any step is one of these states: the
 /// holder's is seen by its byte lock, a sleeper's mark costs one needless wake-up, and a death
@@ -62,7 +68,7 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 #[repr(C)]
 #[derive(Debug, Default)]
 pub struct RawMutex {
-    word: AtomicU64,
+    pub(super) word: AtomicU64,
     culprit: AtomicU64,
     sleepers: Sleepers,
     reserved: u32,
@@ -100,11 +106,11 @@ impl RawMutex {
     /// assert!(matches!(lock.try_lock(&members), Err(NotAcquired::Held(_))));
     /// ```
     pub fn try_lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        if let Some(got) = self.fast(members)? {
+        if let Some(got) = self.fast(members, 0)? {
             return Ok(got);
         }
         // What a dead member holds is not held.
-        self.contend(members, &mut Spin::none(), Deadline::Passed)
+        self.contend(members, 0, &mut Spin::none(), Deadline::Passed)
     }
 
     /// Takes the lock, and waits for it as long as its holder lives: for ever where that is the
@@ -127,9 +133,9 @@ impl RawMutex {
     /// ```
     #[inline]
     pub fn lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        match self.fast(members)? {
+        match self.fast(members, 0)? {
             Some(got) => Ok(got),
-            None => self.contend(members, &mut Spin::for_lock(), Deadline::Never),
+            None => self.contend(members, 0, &mut Spin::for_lock(), Deadline::Never),
         }
     }
 
@@ -156,9 +162,9 @@ impl RawMutex {
         members: &Members<'_>,
         timeout: std::time::Duration,
     ) -> Result<Acquired, NotAcquired> {
-        match self.fast(members)? {
+        match self.fast(members, 0)? {
             Some(got) => Ok(got),
-            None => self.contend(members, &mut Spin::for_lock(), Deadline::after(timeout)),
+            None => self.contend(members, 0, &mut Spin::for_lock(), Deadline::after(timeout)),
         }
     }
 
@@ -184,18 +190,23 @@ impl RawMutex {
         members: &Members<'_>,
         deadline: std::time::Instant,
     ) -> Result<Acquired, NotAcquired> {
-        match self.fast(members)? {
+        match self.fast(members, 0)? {
             Some(got) => Ok(got),
-            None => self.contend(members, &mut Spin::for_lock(), Deadline::At(deadline)),
+            None => self.contend(members, 0, &mut Spin::for_lock(), Deadline::At(deadline)),
         }
     }
 
+    /// `how` is zero, or `OUTSIDE`.
     #[inline]
-    fn fast(&self, members: &Members<'_>) -> Result<Option<Acquired>, NotAcquired> {
+    pub(super) fn fast(
+        &self,
+        members: &Members<'_>,
+        how: u64,
+    ) -> Result<Option<Acquired>, NotAcquired> {
         if !members.is_mine() {
             return Err(NotAcquired::Forked);
         }
-        let mine = LOCKED | members.me().to_bits();
+        let mine = LOCKED | how | members.me().to_bits();
         // Acquire: what the last holder wrote before its Release is seen from here on. Release: who
         // reads this owner in the word (acquire, in `contend`) sees the stamp that it joined with,
         // and so cannot take an older generation there for proof of its death.
@@ -206,13 +217,14 @@ impl RawMutex {
     }
 
     #[cold]
-    fn contend(
+    pub(super) fn contend(
         &self,
         members: &Members<'_>,
+        how: u64,
         spin: &mut Spin,
         deadline: Deadline,
     ) -> Result<Acquired, NotAcquired> {
-        let mine = LOCKED | members.me().to_bits();
+        let mine = LOCKED | how | members.me().to_bits();
         let mut slept = false;
         // Acquire, wherever the word is read here: with an owner comes its stamp (see `fast`).
         let mut word = self.word.load(Ordering::Acquire);
@@ -233,17 +245,8 @@ impl RawMutex {
             // Before the first sleep and after each slice: is there still anybody to wait for?
             let owner = MemberId::from_bits(word & OWNER);
             if owner.is_none_or(|owner| !members.is_alive(owner)) {
-                // AcqRel: as in `fast`; the kernel has taken the owner's memory down before its byte lock
-                // (exit_mm precedes exit_files), so all that it wrote is in the shared pages; and
-                // the words it released before are ordered by this same chain.
-                match self.replace(word, mine | POISONED, Ordering::AcqRel) {
-                    Ok(()) => {
-                        // A word that names nobody was corrupted; then this member is as good a
-                        // name as any, and the poison says the rest.
-                        let culprit = owner.unwrap_or(members.me());
-                        self.culprit.store(culprit.to_bits(), Ordering::Relaxed);
-                        break Acquired::Poisoned(Culprit::Died(culprit));
-                    }
+                match self.inherit(word, members, how) {
+                    Ok(got) => break got,
                     Err(now) => word = now,
                 }
                 continue;
@@ -269,6 +272,40 @@ impl RawMutex {
             self.sleepers.keep(); // it was woken alone: the next release looks for others
         }
         Ok(got)
+    }
+
+    /// Takes the lock over from the dead member that `word` names; what the word was where that failed.
+    pub(super) fn inherit(
+        &self,
+        word: u64,
+        members: &Members<'_>,
+        how: u64,
+    ) -> Result<Acquired, u64> {
+        let mine = LOCKED | members.me().to_bits();
+        let poison = word & POISONED;
+        // AcqRel: as in `fast`; the kernel has taken the owner's memory down before its byte lock
+        // (exit_mm precedes exit_files), so all that it wrote is in the shared pages; and the words
+        // it released before are ordered by this same chain.
+        if word & how != 0 {
+            // It was outside: nothing is half-changed, and who poisoned the lock, if anybody, stands.
+            self.replace(word, mine | how | poison, Ordering::AcqRel)?;
+            return Ok(if poison == 0 {
+                Acquired::Clean
+            } else {
+                Acquired::Poisoned(self.culprit(members))
+            });
+        }
+        self.replace(word, mine | POISONED, Ordering::AcqRel)?;
+        // A word that names nobody was corrupted; then this member is as good a name as any, and the
+        // poison says the rest.
+        let culprit = MemberId::from_bits(word & OWNER).unwrap_or(members.me());
+        self.culprit.store(culprit.to_bits(), Ordering::Relaxed);
+        if how != 0 {
+            // Only now: one that dies before it has named the culprit is to be named itself. Release:
+            // with this mark comes the name.
+            self.word.store(mine | how | POISONED, Ordering::Release);
+        }
+        Ok(Acquired::Poisoned(Culprit::Died(culprit)))
     }
 
     /// One compare-and-swap of the word; what it was where that failed.
@@ -410,7 +447,7 @@ impl RawMutex {
             && MemberId::from_bits(word & OWNER).is_none_or(|owner| !members.is_alive(owner))
     }
 
-    fn culprit(&self, members: &Members<'_>) -> Culprit {
+    pub(crate) fn culprit(&self, members: &Members<'_>) -> Culprit {
         // Written by a holder before its Release, or by nobody who lived to write it.
         let bits = self.culprit.load(Ordering::Relaxed);
         let id = MemberId::from_bits(bits & OWNER).unwrap_or(members.me());
@@ -432,7 +469,8 @@ mod tests {
 
     #[test]
     fn owner_and_flags_do_not_overlap() {
-        assert_eq!(OWNER & (LOCKED | POISONED), 0);
+        assert_eq!(OWNER & (LOCKED | POISONED | OUTSIDE), 0);
+        assert_eq!([LOCKED, POISONED, OUTSIDE].map(u64::count_ones), [1; 3]);
         let id = MemberId::from_bits(0x1234_5678_0000_03fb).unwrap();
         assert_eq!((id.slot(), id.generation()), (0x3fb, 0x1234_5678));
         assert_eq!(id.to_bits() & !OWNER, 0);

@@ -188,10 +188,7 @@ impl<'m, T: Pod> Mutex<'m, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_lock(&self) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        self.finish(self.cell.raw.try_lock(self.members)).map_err(|e| match e {
-            LockError::TimedOut { owner } => LockError::WouldBlock { owner },
-            e => e,
-        })
+        self.finish(self.cell.raw.try_lock(self.members)).map_err(LockError::of_a_try)
     }
 
     /// Takes the lock, or gives up after `timeout` on the monotonic clock; a zero `timeout` tries
