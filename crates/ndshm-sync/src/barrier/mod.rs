@@ -1,6 +1,7 @@
 //! A meeting point: the words ([`BarrierCell`]) apart from the handles ([`Barrier`], [`Party`]).
 
 mod error;
+mod inspect;
 mod party;
 mod raw;
 

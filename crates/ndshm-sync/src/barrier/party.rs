@@ -3,10 +3,11 @@
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::error::{Absence, BarrierError, Lost};
-use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier, absence};
+use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier};
+use crate::inspect::Inspection;
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
@@ -21,6 +22,8 @@ use crate::wait::Deadline;
 ///   processor for each party; then sleeps, and looks every 40 ms whether the missing still live.
 /// - **Time-outs** break the barrier too, as in Python and Java: the others would otherwise wait
 ///   for one that has gone on without them.
+/// - **Departing.** [`Party::depart`] leaves without breaking: no phase waits for that rank any
+///   more, until it is joined again.
 /// - **Reset.** [`reset`](Self::reset) makes a broken barrier whole once the lost ranks have been
 ///   joined anew.
 ///
@@ -103,6 +106,9 @@ impl<'m> Barrier<'m> {
     /// Becomes the party of that rank, from 0; dropping the result withdraws. Does not wait; a system
     /// call where somebody has had that rank.
     ///
+    /// Once it has returned, no phase is completed without this party, also where the one before it
+    /// had arrived and then died, or had [departed](Party::depart).
+    ///
     /// # Errors
     ///
     /// [`BarrierError::NoSuchRank`], [`BarrierError::RankTaken`] while a living member has that
@@ -125,28 +131,19 @@ impl<'m> Barrier<'m> {
             return Err(BarrierError::Forked);
         }
         let parties = self.parties();
-        let cell = self.raw.parties.get(rank).ok_or(BarrierError::NoSuchRank { rank, parties })?;
-        let mut owner = cell.owner.load(Ordering::Acquire);
-        loop {
-            if let Some(id) = MemberId::from_bits(owner)
-                && absence(owner).is_none()
-                && members.is_alive(id)
-            {
-                return Err(BarrierError::RankTaken { rank, by: members.describe(id) });
-            }
-            // One step: the old owner and what was said of it go together.
-            let me = members.me().to_bits();
-            match cell.owner.compare_exchange(owner, me, Ordering::SeqCst, Ordering::Acquire) {
-                Ok(_) => break,
-                Err(now) => owner = now,
-            }
+        if rank >= parties {
+            return Err(BarrierError::NoSuchRank { rank, parties });
         }
-        Ok(Party { barrier: *self, rank })
+        match self.raw.join(rank) {
+            Ok(()) => Ok(Party { barrier: *self, rank }),
+            Err(id) => Err(BarrierError::RankTaken { rank, by: members.describe(id) }),
+        }
     }
 
     /// Says that the party of that rank will not come any more: for a launcher that knows before
     /// the others can. Whoever waits for it gets [`BarrierError::Broken`]; those who have met it
-    /// for the last time are not disturbed. Does nothing for a rank that there is not. Does not wait.
+    /// for the last time are not disturbed. Does nothing for a rank that there is not, or that has
+    /// [departed](Party::depart). Does not wait.
     ///
     /// ```
     /// use ndshm_sync::{Absence, BarrierError};
@@ -206,6 +203,25 @@ impl<'m> Barrier<'m> {
         }
     }
 
+    /// What the barrier is doing at this moment: whether it is broken; which ranks have arrived, are
+    /// awaited, have departed, are lost; as `holders`, who has joined. A system call for each rank
+    /// that is awaited.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(3)?;
+    /// barrier.join(0)?.depart();
+    /// let _one = barrier.join(1)?;
+    /// let now = barrier.inspect();
+    /// assert_eq!(now.state, "whole, rank 0 departed, ranks 1 and 2 awaited, joined");
+    /// assert_eq!(now.holders[0].member.id, members.me());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        self.raw.inspect()
+    }
+
     fn lost(&self, attempt: Attempt) -> Vec<Lost> {
         let members = self.raw.members;
         let ranks = self.raw.parties.iter().enumerate();
@@ -221,7 +237,7 @@ impl<'m> Barrier<'m> {
     fn missing(&self, except: usize, attempt: Attempt) -> Vec<usize> {
         let ranks = self.raw.parties.iter().enumerate();
         ranks
-            .filter(|&(rank, cell)| rank != except && !cell.has_arrived(attempt))
+            .filter(|&(rank, cell)| rank != except && !cell.is_done(attempt))
             .map(|(rank, _)| rank)
             .collect()
     }
@@ -336,6 +352,60 @@ impl Party<'_> {
     /// ```
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_until(Deadline::after(timeout))
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(1)?;
+    /// let mut party = barrier.join(0)?;
+    /// let deadline = Instant::now() + Duration::from_secs(1); // for all phases together
+    /// for _phase in 0..3 {
+    ///     party.wait_deadline(deadline)?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_deadline(&mut self, deadline: Instant) -> Result<BarrierWaitResult, BarrierError> {
+        self.wait_until(Deadline::At(deadline))
+    }
+
+    /// Leaves without breaking anything: this phase, if the others wait in it, and all later ones
+    /// are completed without this rank, until somebody joins with it again. Does not wait; a
+    /// system call where it completes the phase for others that sleep.
+    ///
+    /// What this party wrote before, all see after the phase. Its death from here on is nobody's
+    /// loss, and [`Barrier::withdraw`] does nothing to the rank. Does nothing in a forked child, and
+    /// where the rank was withdrawn before.
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let [mut zero, one] = [barrier.join(0)?, barrier.join(1)?];
+    /// one.depart(); // its work is done
+    /// zero.wait()?; // alone
+    /// zero.wait()?;
+    ///
+    /// let mut one = barrier.join(1)?; // awaited from here on
+    /// std::thread::scope(|s| {
+    ///     s.spawn(move || one.wait().map(drop));
+    ///     zero.wait()
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn depart(self) {
+        let raw = self.barrier.raw;
+        // Not dropped: this member may have the rank again before the drop would withdraw it.
+        let rank = std::mem::ManuallyDrop::new(self).rank;
+        if raw.members.is_mine() {
+            raw.depart(rank);
+        }
     }
 
     fn wait_until(&mut self, deadline: Deadline) -> Result<BarrierWaitResult, BarrierError> {

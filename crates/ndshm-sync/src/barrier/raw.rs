@@ -11,12 +11,18 @@ use crate::wait::{Deadline, Spin};
 const BROKEN: u64 = 1;
 /// Where the attempt begins: the number of the phase, then how often the barrier was reset.
 const ATTEMPT_SHIFT: u32 = 2;
+const ATTEMPT: u64 = (1 << 38) - 1;
 const PHASE: u64 = (1 << 14) - 1;
 const ONE_RESET: u64 = PHASE + 1;
+/// Behind the attempt: how often anybody has joined.
+const ONE_JOIN: u64 = 1 << 40;
+const JOINS: u64 = !(ONE_JOIN - 1);
 
 /// In the owner's word of a party: 0, or why it will not come.
 const ABSENCE_SHIFT: u32 = 16;
 pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
+/// In the place of an absence: it has departed, and no phase waits for it.
+const DEPARTED: u64 = 5;
 
 /// The head of a barrier in shared memory, followed by one cell of 64 bytes for each party. Valid
 /// when zeroed.
@@ -34,9 +40,9 @@ pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 ///
 /// | offset | size | what | written by |
 /// |---|---|---|---|
-/// | 0 | 8 | who it is: slot in bits 0-15, generation in bits 32-63, 0 before it joined; in bits 16-18 0, or why it will not come ([`Absence`]) | the party, its launcher, its heir; by compare-and-swap |
-/// | 8 | 8 | the attempt it has arrived in, plus 1 | the party |
-/// | 16 | 8 | the attempt it gave up when its time was over, plus 1 | the party |
+/// | 0 | 8 | who it is: slot in bits 0-15, generation in bits 32-63, 0 before it joined; in bits 16-18 0, or why it will not come ([`Absence`]), or 5: it has departed | the party, its launcher, its heir; by compare-and-swap |
+/// | 8 | 8 | the attempt it has arrived in, plus 1 | the party; its heir, on joining |
+/// | 16 | 8 | the attempt it gave up when its time was over, plus 1 | the same |
 /// | 24 | 40 | zero | |
 ///
 /// The phase word:
@@ -46,20 +52,34 @@ pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// | 0 | `BROKEN` |
 /// | 1 | zero |
 /// | 2-15 | the phase, modulo 2^14: no party is ever more than one behind |
-/// | 16-63 | how often the barrier was reset |
+/// | 16-39 | how often the barrier was reset, modulo 2^24 |
+/// | 40-63 | how often anybody has joined, modulo 2^24 |
 ///
 /// Phase and resets together number the *attempt*:
 ///
 /// | state | next, each by one compare-and-swap of the phase word |
 /// |---|---|
-/// | attempt (*p*, *b*) | (*p* + 1, *b*): by any party that sees that all have arrived. (*p*, *b*) broken: by any that sees that one which has not arrived is dead or absent, or whose time is up |
+/// | attempt (*p*, *b*) | (*p* + 1, *b*): by any party that sees that all have arrived or departed. (*p*, *b*) broken: by any that sees that one which has not arrived is dead or absent, or whose time is up |
 /// | (*p*, *b*) broken | (*p*, *b* + 1): by `reset` |
+/// | any | one join more: by one that has become a party |
 ///
 /// So an attempt ends exactly once, complete or broken, and a party that looks late can tell for
 /// ever which it was: the phase has moved on only if it was complete, since the next cannot be
 /// without this party. A party that dies after it has arrived takes nothing from the phase; one
 /// that dies after it saw that all had arrived, before it said so, is made up for by any other
 /// that looks (all do before they sleep, and after each slice).
+///
+/// **Departing** is one compare-and-swap of the owner's word, after which the rank counts as
+/// arrived in every attempt; whoever departs then completes the attempt it was the last to be
+/// missing from. A death after that is nobody's loss, and a launcher can say nothing more of the
+/// rank until it is joined anew.
+///
+/// **Joining** takes the rank by one compare-and-swap of the owner's word, then takes back what
+/// the one before left in the cell, then counts itself in the phase word. An attempt is completed
+/// only from the very word that was read before all were looked at: a scan that still met the one
+/// before (departed, or arrived and then dead) fails where the join came in between, and is done
+/// again. So from the moment that `join` returns, no phase is completed without the new party. If
+/// it dies on the way there, it is a dead party that has not arrived.
 ///
 /// ```
 /// use ndshm_sync::BarrierCell;
@@ -91,21 +111,26 @@ pub(super) struct Attempt(u64);
 
 impl Attempt {
     const fn of(word: u64) -> Self {
-        Self(word >> ATTEMPT_SHIFT)
+        Self(word >> ATTEMPT_SHIFT & ATTEMPT)
     }
 
     const fn phase(self) -> u64 {
         self.0 & PHASE
     }
 
-    /// The word once this attempt is complete.
-    const fn completed(self) -> u64 {
-        (self.0 & !PHASE | (self.0 + 1) & PHASE) << ATTEMPT_SHIFT
+    /// The attempt after this one, once it is complete: at the next phase.
+    const fn completed(self) -> Self {
+        Self(self.0 & !PHASE | (self.0 + 1) & PHASE)
     }
 
-    /// The word of another attempt at the same phase.
-    const fn renewed(self) -> u64 {
-        self.0.wrapping_add(ONE_RESET) << ATTEMPT_SHIFT
+    /// Another attempt at the same phase.
+    const fn renewed(self) -> Self {
+        Self((self.0 + ONE_RESET) & ATTEMPT)
+    }
+
+    /// `word`, whole, with this attempt in it.
+    const fn within(self, word: u64) -> u64 {
+        word & JOINS | self.0 << ATTEMPT_SHIFT
     }
 
     /// What stands in the cell of a party that has arrived in it, or given it up.
@@ -122,16 +147,26 @@ pub(super) enum NotMet {
 }
 
 impl PartyCell {
-    /// Why it will not come, as was said, or as its process's end tells. `None` while it may.
+    /// Why it will not come, as was said, or as its process's end tells. `None` while it may, and
+    /// where it need not.
     pub(super) fn absence(&self, members: &Members<'_>, attempt: Attempt) -> Option<Absence> {
         let owner = self.owner.load(Ordering::SeqCst);
         absence(owner)
             .or_else(|| self.has_given_up(attempt).then_some(Absence::TimedOut))
-            .or_else(|| is_dead(owner, members).then_some(Absence::Died))
+            .or_else(|| (!departed(owner) && is_dead(owner, members)).then_some(Absence::Died))
     }
 
     pub(super) fn has_arrived(&self, attempt: Attempt) -> bool {
         self.arrived.load(Ordering::SeqCst) == attempt.mark()
+    }
+
+    pub(super) fn has_departed(&self) -> bool {
+        departed(self.owner.load(Ordering::SeqCst))
+    }
+
+    /// Whether the attempt waits for it no more.
+    pub(super) fn is_done(&self, attempt: Attempt) -> bool {
+        self.has_arrived(attempt) || self.has_departed()
     }
 
     fn has_given_up(&self, attempt: Attempt) -> bool {
@@ -139,17 +174,23 @@ impl PartyCell {
     }
 
     /// One compare-and-swap of the owner's word; what it was where that failed.
-    fn withdraw(&self, owner: u64, why: Absence) -> Result<(), u64> {
-        let absent = absent(owner, why);
+    fn mark(&self, owner: u64, what: u64) -> Result<(), u64> {
+        let marked = owner & !ABSENCE | what << ABSENCE_SHIFT;
         // SeqCst: a waiter that looked before this store and then sleeps did so in an attempt that
-        // the load in `break_unless_arrived` sees.
-        self.owner.compare_exchange(owner, absent, Ordering::SeqCst, Ordering::SeqCst).map(|_| ())
+        // the load of the phase word after it sees. Release is part of it: who completes a phase
+        // without one that has departed has seen what that one wrote before.
+        self.owner.compare_exchange(owner, marked, Ordering::SeqCst, Ordering::SeqCst).map(|_| ())
     }
 }
 
-/// What the owner's word says of why that party will not come.
+/// What the owner's word says of why that party will not come; nothing of one that has departed.
 pub(crate) const fn absence(owner: u64) -> Option<Absence> {
-    Absence::from_bits((owner & ABSENCE) >> ABSENCE_SHIFT)
+    if departed(owner) { None } else { Absence::from_bits((owner & ABSENCE) >> ABSENCE_SHIFT) }
+}
+
+/// Whether the party that the owner's word names has departed.
+pub(super) const fn departed(owner: u64) -> bool {
+    (owner & ABSENCE) >> ABSENCE_SHIFT == DEPARTED && MemberId::from_bits(owner).is_some()
 }
 
 /// The owner's word of a party that will not come.
@@ -172,7 +213,17 @@ pub(super) struct RawBarrier<'m> {
 
 impl RawBarrier<'_> {
     pub(super) fn is_broken(&self) -> bool {
-        self.head.word.load(Ordering::Acquire) & BROKEN != 0
+        self.now().1
+    }
+
+    /// The attempt that is under way, and whether it is broken.
+    pub(super) fn now(&self) -> (Attempt, bool) {
+        let word = self.head.word.load(Ordering::Acquire);
+        (Attempt::of(word), word & BROKEN != 0)
+    }
+
+    pub(super) fn has_sleepers(&self) -> bool {
+        self.head.sleepers.any()
     }
 
     /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase.
@@ -187,13 +238,13 @@ impl RawBarrier<'_> {
         if self.parties[rank].gave_up.load(Ordering::Relaxed) != 0 {
             self.parties[rank].gave_up.store(0, Ordering::SeqCst);
         }
-        // SeqCst, here and in `all_arrived`: of parties that arrive together at least the last, in
+        // SeqCst, here and in the scan of `complete`: of parties that arrive together at least the last, in
         // the single order of these operations, sees all the others. It also releases what this
         // party wrote before the barrier; the acquiring side is the phase word, whose value is
         // stored by one that has seen every arrival.
         self.parties[rank].arrived.store(attempt.mark(), Ordering::SeqCst);
-        if self.all_arrived(attempt) {
-            return self.complete(attempt);
+        if let Some(ended) = self.complete(attempt) {
+            return ended;
         }
         let mut spin = Spin::for_parties(self.parties.len());
         let ended = self.head.sleepers.wait(self.members, &mut spin, deadline, |look| {
@@ -202,8 +253,9 @@ impl RawBarrier<'_> {
                 return ended;
             }
             // Before the first sleep and after each slice: is there still anybody to wait for?
-            if self.all_arrived(attempt) {
-                return Some(self.complete(attempt));
+            let ended = self.complete(attempt);
+            if ended.is_some() {
+                return ended;
             }
             if self.somebody_will_not_come(attempt) {
                 self.give_up(attempt);
@@ -214,28 +266,27 @@ impl RawBarrier<'_> {
         ended.unwrap_or_else(|| self.time_out(rank, attempt))
     }
 
-    fn all_arrived(&self, attempt: Attempt) -> bool {
-        self.parties.iter().all(|p| p.has_arrived(attempt))
-    }
-
     /// Only those who have not arrived are asked after: the others have done their part.
     fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
-        let mut missing = self.parties.iter().filter(|p| !p.has_arrived(attempt));
+        let mut missing = self.parties.iter().filter(|p| !p.is_done(attempt));
         missing.any(|p| p.absence(self.members, attempt).is_some())
     }
 
-    /// Ends the attempt complete, unless it has ended.
-    fn complete(&self, attempt: Attempt) -> Result<bool, NotMet> {
+    /// Ends the attempt complete if it waits for nobody; how it ended, where it has.
+    fn complete(&self, attempt: Attempt) -> Option<Result<bool, NotMet>> {
         loop {
+            // Acquire: with the count of joins come the cells of those who joined. The word is read
+            // before the cells, so that a join in between makes the swap below fail.
             let word = self.head.word.load(Ordering::Acquire);
-            if let Some(ended) = outcome(word, attempt) {
+            let ended = outcome(word, attempt);
+            if ended.is_some() || !self.parties.iter().all(|p| p.is_done(attempt)) {
                 return ended;
             }
             // Release: whoever sees the next phase sees what all wrote before they arrived, since
-            // `all_arrived` has acquired it from each of them.
-            if self.replace(word, attempt.completed(), Ordering::AcqRel) {
+            // the scan has acquired it from each of them.
+            if self.replace(word, attempt.completed().within(word), Ordering::AcqRel) {
                 self.head.sleepers.wake_all(self.members);
-                return Ok(true);
+                return Some(Ok(true));
             }
         }
     }
@@ -265,21 +316,67 @@ impl RawBarrier<'_> {
         outcome(word, attempt).unwrap_or(Err(NotMet::Broken(attempt)))
     }
 
-    /// Says that `rank` will not come any more, and breaks the attempt it was awaited in.
+    /// Becomes the party of that rank; the living member that is, where there is one.
+    pub(super) fn join(&self, rank: usize) -> Result<(), MemberId> {
+        let (party, members) = (&self.parties[rank], self.members);
+        let mut owner = party.owner.load(Ordering::Acquire);
+        loop {
+            if let Some(id) = MemberId::from_bits(owner)
+                && absence(owner).is_none()
+                && !departed(owner)
+                && members.is_alive(id)
+            {
+                return Err(id);
+            }
+            // One step: the old owner and what was said of it go together.
+            let me = members.me().to_bits();
+            match party.owner.compare_exchange(owner, me, Ordering::SeqCst, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(now) => owner = now,
+            }
+        }
+        // What the one before did does not count for this party: neither an arrival in the attempt
+        // that is under way, nor one of 2^14 phases ago, whose number is the same. Only then the
+        // count, whose Release says so to whoever completes an attempt.
+        party.arrived.store(0, Ordering::SeqCst);
+        party.gave_up.store(0, Ordering::SeqCst);
+        self.head.word.fetch_add(ONE_JOIN, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Says that `rank` will not come any more, and breaks the attempt it was awaited in. Nothing of
+    /// one that has departed: nobody waits for it.
     pub(super) fn withdraw(&self, rank: usize, why: Absence) {
         let party = &self.parties[rank];
         let mut owner = party.owner.load(Ordering::SeqCst);
-        while let Err(now) = party.withdraw(owner, why) {
-            owner = now;
+        while !departed(owner) {
+            match party.mark(owner, why as u64) {
+                Ok(()) => return self.break_unless_arrived(party),
+                Err(now) => owner = now,
+            }
         }
-        self.break_unless_arrived(party);
     }
 
     /// The same, unless somebody has said so before, or another has become that party since.
     pub(super) fn leave(&self, rank: usize, why: Absence) {
         let party = &self.parties[rank];
-        if party.withdraw(self.members.me().to_bits(), why).is_ok() {
+        if party.mark(self.members.me().to_bits(), why as u64).is_ok() {
             self.break_unless_arrived(party);
+        }
+    }
+
+    /// Says that nobody need wait for `rank`, unless something was said of it before, or another has
+    /// become that party since; and completes the attempt if the others have arrived.
+    pub(super) fn depart(&self, rank: usize) {
+        if self.parties[rank].mark(self.members.me().to_bits(), DEPARTED).is_err() {
+            return;
+        }
+        // Of this store and the arrivals at least the last, in the single order of all, sees all
+        // others. A waiter makes up for a death here, as for one after an arrival.
+        let attempt = Attempt::of(self.head.word.load(Ordering::SeqCst));
+        // Where all have departed, there is nobody whose phase it would be.
+        if self.parties.iter().any(|p| p.has_arrived(attempt)) {
+            self.complete(attempt);
         }
     }
 
@@ -300,14 +397,16 @@ impl RawBarrier<'_> {
 
     /// Makes a broken barrier whole, for those who have a living owner. Nothing if it is whole.
     pub(super) fn reset(&self) {
-        let word = self.head.word.load(Ordering::Acquire);
-        if word & BROKEN == 0 {
-            return;
-        }
-        // Where this fails, another has reset it. The wake-up is for those whose breaker died
-        // before it woke them.
-        if self.replace(word, Attempt::of(word).renewed(), Ordering::AcqRel) {
-            self.head.sleepers.wake_all(self.members);
+        let mut word = self.head.word.load(Ordering::Acquire);
+        let broken = Attempt::of(word);
+        // Until it is, or another has reset it; a join changes the word too.
+        while word & BROKEN != 0 && Attempt::of(word) == broken {
+            if self.replace(word, broken.renewed().within(word), Ordering::AcqRel) {
+                // For those whose breaker died before it woke them.
+                self.head.sleepers.wake_all(self.members);
+                return;
+            }
+            word = self.head.word.load(Ordering::Acquire);
         }
     }
 
@@ -349,22 +448,28 @@ mod tests {
 
     #[test]
     fn an_attempt_that_ended_is_told_by_what_came_after() {
-        for first in [0, 7, PHASE, 3 * ONE_RESET + 7, 3 * ONE_RESET + PHASE, u64::MAX >> 2] {
-            let attempt = Attempt(first);
-            let broken = Some(Err(NotMet::Broken(attempt)));
-            let word = first << ATTEMPT_SHIFT;
-            assert_eq!(Attempt::of(word), attempt);
-            assert_eq!(outcome(word, attempt), None);
-            assert_eq!(outcome(word | BROKEN, attempt), broken);
-            // Reset, once and again, and broken again.
-            let again = attempt.renewed();
-            assert_eq!(outcome(again, attempt), broken);
-            assert_eq!(outcome(again | BROKEN, attempt), broken);
-            assert_eq!(outcome(Attempt::of(again).renewed(), attempt), broken);
-            // Complete, whatever becomes of the next.
-            let next = attempt.completed();
-            for word in [next, next | BROKEN, Attempt::of(next).renewed()] {
-                assert_eq!(outcome(word, attempt), Some(Ok(false)));
+        for first in [0, 7, PHASE, 3 * ONE_RESET + 7, 3 * ONE_RESET + PHASE, ATTEMPT] {
+            for joins in [0, ONE_JOIN, JOINS] {
+                let attempt = Attempt(first);
+                let broken = Some(Err(NotMet::Broken(attempt)));
+                let word = attempt.within(joins | BROKEN);
+                assert_eq!((word & JOINS, word & BROKEN), (joins, 0));
+                assert_eq!(Attempt::of(word), attempt);
+                assert_eq!(outcome(word, attempt), None);
+                assert_eq!(outcome(word.wrapping_add(ONE_JOIN), attempt), None);
+                assert_eq!(outcome(word | BROKEN, attempt), broken);
+                // Reset, once and again, and broken again.
+                let again = attempt.renewed();
+                for word in [again.within(word), again.within(word) | BROKEN] {
+                    assert_eq!(outcome(word, attempt), broken);
+                }
+                assert_eq!(outcome(again.renewed().within(word), attempt), broken);
+                // Complete, whatever becomes of the next.
+                let next = attempt.completed();
+                let word = next.within(word);
+                for word in [word, word | BROKEN, next.renewed().within(word)] {
+                    assert_eq!(outcome(word, attempt), Some(Ok(false)));
+                }
             }
         }
     }
@@ -378,5 +483,8 @@ mod tests {
             assert_eq!(absence((why as u64) << ABSENCE_SHIFT), Some(why));
         }
         assert_eq!(absence(id.to_bits()), None);
+        let gone = DEPARTED << ABSENCE_SHIFT;
+        assert!(departed(id.to_bits() | gone) && absence(id.to_bits() | gone).is_none());
+        assert!(!departed(gone) && absence(gone).is_some(), "nobody cannot have departed");
     }
 }

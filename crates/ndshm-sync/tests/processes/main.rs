@@ -6,6 +6,7 @@
 mod arena;
 mod contention;
 mod damage;
+mod departures;
 mod fork;
 mod kills;
 mod members;
@@ -20,8 +21,11 @@ ndshm_testkit::suite! {
         contention::adder,
         contention::leaker,
         damage::visitor,
+        departures::leaver,
         fork::forker,
         kills::barrier::party,
+        kills::departures::comer,
+        kills::departures::stayer,
         kills::mutex::holder,
         kills::mutex::player,
         kills::mutex::recoverer,
@@ -38,6 +42,12 @@ ndshm_testkit::suite! {
         120 => kills::mutex::waiters_are_killed,
         120 => kills::mutex::recoverers_are_killed,
         180 => kills::barrier::parties_are_killed,
+        120 => kills::departures::comers_and_goers_are_killed,
+        60 => departures::the_last_one_missing_departs,
+        60 => departures::who_departs_ends_the_phase,
+        60 => departures::all_have_departed,
+        60 => departures::an_old_arrival_is_not_taken_for_a_new_one,
+        60 => departures::an_heir_is_awaited_in_the_phase_of_the_dead,
         60 => stop::a_stopped_holder_is_waited_for,
         60 => stop::a_stopped_party_that_was_met_is_told_so,
         60 => fork::a_forked_child_is_no_member,

@@ -2,6 +2,7 @@
 //! says that it hit the named state.
 
 pub(crate) mod barrier;
+pub(crate) mod departures;
 mod ledger;
 pub(crate) mod mutex;
 mod player;
