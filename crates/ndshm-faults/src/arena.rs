@@ -28,8 +28,10 @@ pub struct Control {
     pub(crate) arrivals: AtomicU32,
     /// The number of the seat that is inside; 0 for nobody.
     pub(crate) inside: AtomicU64,
-    /// For the primitives' own use, cleared with the rest.
+    /// For the primitives' own use.
     pub notes: [AtomicU64; 8],
+    /// For a primitive that is no part of `ndshm-sync`, and does not lie in the region.
+    pub scratch: [AtomicU64; 32],
     /// Counts that the survivor is at work.
     pub(crate) beat: AtomicU64,
     pub(crate) violations: Violations,

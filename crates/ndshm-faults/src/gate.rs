@@ -10,10 +10,14 @@ use crate::seat::At;
 /// How long one sleeps before it looks again; wake-ups come sooner.
 pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
-/// For a player: waits until the gate is open.
-pub(crate) fn pass(control: &Control, seat: usize) {
+/// For a player: waits until the gate is open; with `once` for another time than the last.
+pub(crate) fn pass(control: &Control, seat: usize, once: bool) {
     let words = &control.seats[seat];
     let mut now = control.gate.load(SeqCst);
+    while once && now % 2 == 1 && now == words.passed.load(SeqCst) {
+        futex::wait(&control.gate, now, LOOK);
+        now = control.gate.load(SeqCst);
+    }
     if now % 2 == 0 {
         words.say(words.read().0, At::Gate);
         arrive(control);
@@ -42,4 +46,5 @@ pub(crate) fn open(control: &Control) {
 /// Lets nobody begin another turn.
 pub(crate) fn close(control: &Control) {
     control.gate.fetch_add(1, SeqCst);
+    futex::wake(&control.gate); // those who have had theirs
 }

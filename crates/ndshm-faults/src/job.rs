@@ -87,7 +87,7 @@ impl Job {
         let mut subject = (self.primitive.lay)(stage);
         subject.ready(self.scene);
         loop {
-            gate::pass(self.control(), seat);
+            gate::pass(self.control(), seat, self.scene.together);
             subject.turn(self.scene);
         }
     }
@@ -112,10 +112,12 @@ impl Job {
         words.clear();
         let mut stage = Stage::enter(self.arena, seat, self.limit);
         stage.done = words.read().0;
+        stage.once = true;
         let mut subject = (self.primitive.lay)(stage);
         subject.ready(self.scene);
         trace::stop_here();
         subject.turn(self.scene);
+        std::mem::forget(subject); // it leaves as the dead do
     }
 
     /// One that dies in the middle of its turn.
@@ -127,6 +129,7 @@ impl Job {
             stage.done = words.read().0;
             stage.death = Some(death);
             let mut subject = (self.primitive.lay)(stage);
+            subject.ready(self.scene);
             subject.turn(self.scene);
         })
     }

@@ -63,17 +63,19 @@ fn put(ledger: &mut Ledger, at: usize, value: u64) {
     unsafe { ptr::write_volatile(&raw mut ledger[at], value) };
 }
 
+/// In what order the words of a turn of `seat` are written.
+pub fn order(seat: usize) -> impl Iterator<Item = usize> {
+    [0, TURNS + seat].into_iter().chain(1..TURNS)
+}
+
 /// One turn of `seat`, word by word; says after each how many are written.
 pub fn take_turn(ledger: &mut Ledger, seat: usize, mut written: impl FnMut(u8)) {
     let head = (count(ledger) + 1) << 8 | seat as u64;
-    put(ledger, 0, head);
-    written(1);
+    let made = made_from(head);
     let turns = ledger[TURNS + seat] + 1;
-    put(ledger, TURNS + seat, turns);
-    written(2);
-    for (i, value) in made_from(head).into_iter().enumerate().skip(1) {
-        put(ledger, i, value);
-        written(2 + i as u8);
+    for (k, at) in (1..).zip(order(seat)) {
+        put(ledger, at, if at < TURNS { made[at] } else { turns });
+        written(k);
     }
 }
 
@@ -172,8 +174,7 @@ mod tests {
             take_turn(&mut ledger, 5, |_| {});
             let after = ledger;
             let mut torn = before;
-            let order: Vec<usize> = [0, TURNS + 5].into_iter().chain(1..TURNS).collect();
-            order[..cut].iter().for_each(|&i| torn[i] = after[i]);
+            order(5).take(cut).for_each(|i| torn[i] = after[i]);
             assert_eq!(is_whole(&torn), cut == 0 || cut == WRITES, "cut after {cut}");
             mend(&mut torn, || {});
             assert_eq!(torn, if cut == 0 { before } else { after });

@@ -35,7 +35,6 @@ mod trace;
 mod troupe;
 mod violation;
 
-use std::process::ExitCode;
 use std::time::{Instant, SystemTime};
 
 use clap::Parser;
@@ -43,7 +42,7 @@ use clap::Parser;
 pub use arena::{Arena, Control, SEATS};
 pub use scene::{Act, Dead, Hang, Primitive, Scene, Subject};
 pub use seat::{At, Seat};
-pub use stage::{SURVIVOR, Stage};
+pub use stage::{ORPHANER, SURVIVOR, Stage};
 pub use violation::Violation;
 
 use options::Options;
@@ -57,19 +56,19 @@ use options::Options;
 pub fn run(
     arguments: impl IntoIterator<Item = String>,
     primitives: &[Primitive],
-) -> ExitCode {
+) -> u8 {
     let options = match Options::try_parse_from(arguments) {
         Ok(options) => options,
         Err(e) => {
             let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+            return if e.use_stderr() { 2 } else { 0 };
         }
     };
     let faults = match plan::faults(&options, primitives) {
         Ok(faults) => faults,
         Err(e) => {
             eprintln!("faults: {e}; --help lists the options");
-            return ExitCode::from(2);
+            return 2;
         }
     };
     let seed = options.seed.unwrap_or_else(seed_of_the_clock);
@@ -81,7 +80,7 @@ pub fn run(
     } else {
         print!("{}", report.table());
     }
-    ExitCode::from(u8::from(!report.is_clean()))
+    u8::from(!report.is_clean())
 }
 
 fn seed_of_the_clock() -> u64 {

@@ -95,6 +95,7 @@ impl Seat {
         for note in &self.notes {
             note.store(0, SeqCst);
         }
+        self.passed.store(0, SeqCst);
     }
 
     /// Says what it does now, after `done` turns.

@@ -16,7 +16,7 @@ use crate::violation::Violation;
 /// The seat of the survivor.
 pub const SURVIVOR: usize = 0;
 /// The seat of those that orphan.
-pub(crate) const ORPHANER: usize = SEATS - 1;
+pub const ORPHANER: usize = SEATS - 1;
 /// Players that there can be.
 pub(crate) const PLAYERS: usize = SEATS - 2;
 
@@ -37,6 +37,8 @@ pub struct Stage {
     pub(crate) dwell: Option<Rng>,
     /// Forks at times in the middle of a turn.
     pub(crate) forks: bool,
+    /// Whether this is the one turn of a player that is traced.
+    pub once: bool,
     /// Dies in the middle of a turn.
     pub(crate) death: Option<Death>,
 }
@@ -66,7 +68,7 @@ impl Stage {
     pub(crate) fn look_on(arena: &'static Arena, limit: Duration) -> Self {
         let members = Members::join(arena.region()).expect("cannot join the region");
         let members = Box::leak(Box::new(members));
-        Self { arena, members, seat: SURVIVOR, done: 0, limit, dwell: None, forks: false, death: None }
+        Self { arena, members, seat: SURVIVOR, done: 0, limit, dwell: None, forks: false, once: false, death: None }
     }
 
     /// The words by which the processes agree.

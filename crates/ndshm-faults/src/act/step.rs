@@ -120,7 +120,7 @@ fn all_places(
     troupe: &mut Troupe<'_>,
     rng: &mut Rng,
 ) -> Result<Vec<Place>, Hang> {
-    let (mut victim, dead) = set(job, subject, troupe, rng)?;
+    let (mut victim, mut dead) = set(job, subject, troupe, rng)?;
     let mut visits = HashMap::<u64, u32>::new();
     let mut places = Vec::new();
     let mut slept = false;
@@ -145,6 +145,7 @@ fn all_places(
             Came::ToItsEnd => {
                 subject.relent();
                 troupe.end()?;
+                dead.push(job.dead(VICTIM));
                 subject.check(&dead)?;
                 return Ok(places);
             }
@@ -171,9 +172,7 @@ fn one(
     if !victim.child.kill(job.limit) {
         return Err(Hang("a traced process does not die".to_owned()));
     }
-    if hit {
-        dead.push(job.dead(VICTIM));
-    }
+    dead.push(job.dead(VICTIM));
     subject.relent();
     if rng.chance(kill::ASSISTED) {
         subject.assist()?;

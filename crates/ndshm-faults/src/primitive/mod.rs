@@ -1,8 +1,9 @@
 //! The primitives, one a module: what their players do, and what the survivor checks.
 
+mod barrier;
 mod mutex;
 
 use crate::scene::Primitive;
 
 /// All of them.
-pub const ALL: &[Primitive] = &[mutex::MUTEX];
+pub const ALL: &[Primitive] = &[mutex::MUTEX, barrier::BARRIER];
