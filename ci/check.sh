@@ -6,4 +6,6 @@ cd "$(dirname "$0")/.."
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy -p ndshm-buffer --no-default-features --locked -- -D warnings
+cargo clippy -p ndshm-sync --all-features --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+RUSTDOCFLAGS="-D warnings" cargo doc -p ndshm-sync --all-features --no-deps --locked

@@ -7,6 +7,8 @@ present() { find /dev/shm -maxdepth 1 \( -name 'ndshm.*' -o -name 'ndshm-test-*'
 before=$(present)
 
 cargo test --workspace --locked
+cargo test -p ndshm-sync --features lock_api --locked --doc
+cargo test -p ndshm-sync --features lock_api --locked --test lock_api
 
 echo "== again, two copies at the same time"
 cargo test --workspace --locked >target/second-copy.log 2>&1 &

@@ -6,6 +6,7 @@ mod exit;
 pub mod heatmap;
 mod options;
 mod output;
+pub mod pingpong;
 mod progress;
 pub mod shared_matrix;
 

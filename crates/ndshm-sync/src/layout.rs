@@ -70,6 +70,8 @@ impl<'m> Layout<'m> {
 pub(crate) enum Kind {
     Mutex = b'm',
     Barrier = b'b',
+    RwLock = b'r',
+    SeqLock = b'q',
     Condvar = b'c',
     Semaphore = b'p',
     ReportingSemaphore = b'P',
@@ -77,14 +79,16 @@ pub(crate) enum Kind {
     Event = b'e',
     AutoEvent = b'E',
     Latch = b'l',
-    RwLock = b'r',
-    SeqLock = b'q',
+    Once = b'1',
+    OnceCell = b'o',
 }
 
 impl Kind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Mutex,
         Self::Barrier,
+        Self::RwLock,
+        Self::SeqLock,
         Self::Condvar,
         Self::Semaphore,
         Self::ReportingSemaphore,
@@ -92,8 +96,8 @@ impl Kind {
         Self::Event,
         Self::AutoEvent,
         Self::Latch,
-        Self::RwLock,
-        Self::SeqLock,
+        Self::Once,
+        Self::OnceCell,
     ];
 
     /// What lies there, in words.
@@ -101,6 +105,11 @@ impl Kind {
         match self {
             Self::Mutex => format!("a mutex around {size} bytes"),
             Self::Barrier => format!("a barrier for {size} parties"),
+            Self::RwLock => {
+                let (size, readers) = Place::split(size);
+                format!("a reader-writer lock with {readers} cells around {size} bytes")
+            }
+            Self::SeqLock => format!("a sequence lock around {size} bytes"),
             Self::Condvar => "a condvar".to_owned(),
             Self::Semaphore => format!("a semaphore of {size} permits"),
             Self::ReportingSemaphore => {
@@ -110,11 +119,8 @@ impl Kind {
             Self::Event => "an event that stays set".to_owned(),
             Self::AutoEvent => "an event that resets itself".to_owned(),
             Self::Latch => format!("a latch for {size} parties"),
-            Self::RwLock => {
-                let (size, readers) = Place::split(size);
-                format!("a reader-writer lock with {readers} cells around {size} bytes")
-            }
-            Self::SeqLock => format!("a sequence lock around {size} bytes"),
+            Self::Once => "something done once".to_owned(),
+            Self::OnceCell => format!("a once cell of {size} bytes"),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! memory, and holds a kernel lock on one byte of the file for as long as it lives. A lock word
 //! names its holder by slot and generation, so whoever waits can ask the kernel whether the holder
 //! still lives, take over from the dead by one compare-and-swap, and be told who that was.
-//! Uncontended, a lock is one compare-and-swap and an unlock one swap, as between threads.
+//! Uncontended, a lock is one compare-and-swap and an unlock one plain store.
 //!
 //! # Index
 //!
@@ -14,7 +14,8 @@
 //! - [`Members`]: this process's place among those that take part; who is alive.
 //! - [`Layout`]: hands out the locks of a region, each where no other lies.
 //! - [`Mutex`], [`MutexGuard`], [`LockError`], [`Poisoned`]; [`RawMutex`] for those who lay out
-//!   memory themselves.
+//!   memory themselves. With the feature `lock_api`, `BoundMutex` puts one under the guards of that
+//!   crate.
 //! - [`RwLock`], [`RwLockReadGuard`], [`RwLockWriteGuard`]: many read or one writes; [`RawRwLock`].
 //! - [`SeqLock`]: readers copy a small value and never wait.
 //! - [`Barrier`], [`Party`], [`BarrierError`].
@@ -22,6 +23,7 @@
 //! - [`Semaphore`], [`SemaphorePermit`]: so many at once; permits have owners, and come back from the
 //!   dead. [`SignalSemaphore`]: permits that one posts and another takes.
 //! - [`Event`]: something has happened. [`Latch`], [`LatchParty`]: each of so many has done its part.
+//! - [`Once`], [`OnceCell`], [`OnceError`]: what one process does, or computes, for all.
 //! - [`Inspection`]: what any of them is doing at this moment, for people.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
@@ -61,12 +63,13 @@ mod latch;
 mod layout;
 mod member;
 mod mutex;
+mod once;
 mod park;
 mod region;
-mod semaphore;
-mod signal;
 mod rwlock;
+mod semaphore;
 mod seqlock;
+mod signal;
 mod sys;
 mod wait;
 mod wait_error;
@@ -78,16 +81,19 @@ pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
 pub use latch::{Latch, LatchCell, LatchError, LatchParty};
 pub use layout::{Layout, LayoutError};
-pub use member::{JoinError, Member, MemberId, Members};
+pub use member::{Backend, BackendKind, JoinError, JoinOptions, Member, MemberId, Members};
+#[cfg(feature = "lock_api")]
+pub use mutex::BoundMutex;
 pub use mutex::{
     Acquired, Culprit, LockError, Mutex, MutexCell, MutexGuard, NotAcquired, Poisoned, RawMutex,
 };
+pub use once::{Once, OnceCell, OnceError, OnceWords};
 pub use region::Region;
+pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{AcquireError, OnDeath, Reclaimed, Semaphore, SemaphoreCell, SemaphorePermit};
+pub use seqlock::{SeqLock, SeqLockCell};
 pub use signal::{PostError, SignalSemaphore, SignalSemaphoreCell};
 pub use wait_error::WaitError;
-pub use rwlock::{RawRwLock, ReaderSeat, RwLock, RwLockCell, RwLockReadGuard, RwLockWriteGuard};
-pub use seqlock::{SeqLock, SeqLockCell};
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! Bytes that several processes map, and the file behind them.
 
 use std::marker::PhantomData;
+#[cfg(unix)]
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU8;
@@ -33,7 +34,8 @@ pub struct Region<'a> {
     ///    crate (or in the same way), with the same layout.
     base: NonNull<u8>,
     len: usize,
-    fd: BorrowedFd<'a>,
+    #[cfg(unix)]
+    file: Option<BorrowedFd<'a>>,
     bytes: PhantomData<&'a [AtomicU8]>,
 }
 
@@ -72,8 +74,34 @@ impl<'a> Region<'a> {
     /// assert_eq!(members.region().base(), base);
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
+    #[cfg(unix)]
     pub const unsafe fn new(base: NonNull<u8>, len: usize, fd: BorrowedFd<'a>) -> Self {
-        Self { base, len, fd, bytes: PhantomData }
+        Self { base, len, file: Some(fd), bytes: PhantomData }
+    }
+
+    /// As [`new`](Self::new), of memory whose file is not at hand: what the `shared_memory` crate
+    /// maps, say. For the [portable backend](crate::Backend::Portable) only.
+    ///
+    /// # Safety
+    ///
+    /// As for [`new`](Self::new), but that nothing is said about a file.
+    ///
+    /// ```
+    /// # use ndshm_sync::Region;
+    /// # let (base, _file) = ndshm_testkit::map_memfd(1 << 16);
+    /// // SAFETY: fresh memory, mapped as long as the process lives, and used for nothing else.
+    /// let region = unsafe { Region::without_file(base, 1 << 16) };
+    /// assert_eq!(region.len(), 1 << 16);
+    /// ```
+    #[must_use]
+    pub const unsafe fn without_file(base: NonNull<u8>, len: usize) -> Self {
+        Self {
+            base,
+            len,
+            #[cfg(unix)]
+            file: None,
+            bytes: PhantomData,
+        }
     }
 
     /// The address of the first byte.
@@ -99,17 +127,19 @@ impl<'a> Region<'a> {
         self.len
     }
 
-    /// The file behind the mapping.
+    /// The file behind the mapping, where the region was made with one.
     ///
     /// ```
     /// # let members = ndshm_testkit::members!();
-    /// let file = std::fs::File::from(members.region().fd().try_clone_to_owned()?);
+    /// let fd = members.region().fd().expect("Region::new was given one");
+    /// let file = std::fs::File::from(fd.try_clone_to_owned()?);
     /// assert_eq!(file.metadata()?.len(), 1 << 16);
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[cfg(unix)]
     #[must_use]
-    pub const fn fd(&self) -> BorrowedFd<'a> {
-        self.fd
+    pub const fn fd(&self) -> Option<BorrowedFd<'a>> {
+        self.file
     }
 
     /// The address of a `T` at `offset`, where one fits and is aligned.

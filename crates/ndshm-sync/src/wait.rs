@@ -42,6 +42,11 @@ impl Deadline {
         Instant::now().checked_add(timeout).map_or(Self::Never, Self::At)
     }
 
+    /// Whether the caller will not wait at all.
+    pub(crate) const fn is_passed(self) -> bool {
+        matches!(self, Self::Passed)
+    }
+
     /// How long to sleep now: at most a slice; `None` when the deadline has passed.
     pub(crate) fn slice(self) -> Option<Duration> {
         let at = match self {

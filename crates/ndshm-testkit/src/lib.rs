@@ -10,14 +10,17 @@
 //! - [`Watchdog`]: ends the process, loudly, when a test takes too long. Children die with it.
 //! - [`Rng`]: seeded, so that a run can be repeated (`NDSHM_TEST_SEED`).
 //! - [`Name`], [`scratch`]: for segments with names; nothing stays in /dev/shm.
-//! - [`until`], [`skip`], [`Samples`], [`one_line`]. [`members!`] and [`panic_holding`] for examples.
+//! - [`fork`], [`raise_descriptors`], where a test is about those.
+//! - [`until`], [`takes`], [`skip`], [`Samples`], [`one_line`]. [`members!`] and [`panic_holding`] for examples.
 //!
 //! Under the standard harness a role is started with [`Role::in_test`], and the test itself begins
 //! with `if let Some(role) = ndshm_testkit::role() { ... return }`.
 
 mod child;
+mod descriptors;
 mod examples;
 mod filesystem;
+mod fork;
 mod memory;
 mod names;
 mod numpy;
@@ -30,12 +33,14 @@ mod suite;
 mod watchdog;
 
 pub use child::Child;
+pub use descriptors::raise_descriptors;
 pub use examples::panic_holding;
 pub use filesystem::{mount_tmpfs, own_mounts};
+pub use fork::{ends_well, fork};
 pub use memory::{SharedMemory, map, map_memfd};
 pub use names::{Name, one_line, scratch};
 pub use numpy::numpy;
-pub use poll::until;
+pub use poll::{takes, until};
 pub use rng::Rng;
 pub use role::{Role, arguments, die_with_parent, role};
 pub use samples::Samples;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// What nothing here may exceed, on however busy a machine.
+const FAR_TOO_LONG: Duration = Duration::from_secs(10);
+
 /// Looks until `done` says yes: at first without a pause, then with sleeps of a tenth of a
 /// millisecond, so that it takes the processor from nobody.
 ///
@@ -20,4 +23,18 @@ pub fn until(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
             std::hint::spin_loop();
         }
     }
+}
+
+/// What `f` returns, which takes at least `least`, and not for ever.
+///
+/// # Panics
+///
+/// When it took less, or far more.
+pub fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = f();
+    let took = start.elapsed();
+    assert!(took >= least, "{took:?} instead of {least:?}");
+    assert!(took < least + FAR_TOO_LONG, "{took:?} instead of {least:?}");
+    result
 }

@@ -175,7 +175,7 @@ impl PartyCell {
 
     /// One compare-and-swap of the owner's word; what it was where that failed.
     fn mark(&self, owner: u64, what: u64) -> Result<(), u64> {
-        let marked = owner & !ABSENCE | what << ABSENCE_SHIFT;
+        let marked = marked(owner, what);
         // SeqCst: a waiter that looked before this store and then sleeps did so in an attempt that
         // the load of the phase word after it sees. Release is part of it: who completes a phase
         // without one that has departed has seen what that one wrote before.
@@ -195,7 +195,11 @@ pub(super) const fn departed(owner: u64) -> bool {
 
 /// The owner's word of a party that will not come.
 pub(crate) const fn absent(owner: u64, why: Absence) -> u64 {
-    owner & !ABSENCE | (why as u64) << ABSENCE_SHIFT
+    marked(owner, why as u64)
+}
+
+const fn marked(owner: u64, what: u64) -> u64 {
+    owner & !ABSENCE | what << ABSENCE_SHIFT
 }
 
 /// One that has not joined yet is waited for: its launcher knows whether it will come.

@@ -1,6 +1,9 @@
 //! Why a process could not join.
 
 use std::io;
+use std::path::PathBuf;
+
+use super::options::BackendKind;
 
 /// Why a process could not join a region.
 ///
@@ -40,6 +43,49 @@ pub enum JoinError {
         /// What this build writes.
         known: u64,
     },
+    /// Those who joined before did so by another backend.
+    #[error(
+        "cannot join the region: its members join by the {made} backend, and this call asks for the \
+         {asked} one; all members of a region use the same"
+    )]
+    Backend {
+        /// What the region was made with.
+        made: BackendKind,
+        /// What was asked for.
+        asked: BackendKind,
+    },
+    /// This build has no such backend.
+    #[error("cannot join the region: this build has no {asked} backend; {}", remedy(*asked))]
+    NotCompiled {
+        /// What was asked for.
+        asked: BackendKind,
+    },
+    /// The region was made without a file, and the native backend locks bytes of it.
+    #[error(
+        "cannot join the region: it was made without a file, on which the native backend has its \
+         locks; make it by Region::new, or join by the portable backend"
+    )]
+    NoFile,
+    /// The members' files cannot be made or locked there.
+    #[error(
+        "cannot join the region: the members' files cannot be had in {} ({source}); name a directory \
+         that exists, on a local file system, where this process may make files", directory.display()
+    )]
+    Directory {
+        /// The directory that was named.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Those who joined before have their files in another directory, or these were removed.
+    #[error(
+        "cannot join the region: the files of those who joined before are not in {}; name the same \
+         directory in all processes, and fresh zeroed memory where it was emptied", directory.display()
+    )]
+    OtherDirectory {
+        /// The directory that was named.
+        directory: PathBuf,
+    },
     /// All slots are taken by living processes.
     #[error("cannot join the region: all {most} places are taken by living processes")]
     Full {
@@ -55,4 +101,12 @@ pub enum JoinError {
     /// Another system call failed.
     #[error("cannot join the region: {0}")]
     System(#[source] io::Error),
+}
+
+/// How to come by it.
+const fn remedy(asked: BackendKind) -> &'static str {
+    match asked {
+        BackendKind::Native => "it is for Linux only: join by the portable one",
+        BackendKind::Portable => "enable the cargo feature `portable` of ndshm-sync",
+    }
 }

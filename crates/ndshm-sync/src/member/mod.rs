@@ -1,31 +1,40 @@
 //! Who is alive: the processes that take part in a region.
 
+mod backend;
 mod error;
+#[cfg(unix)]
+mod fork;
+#[cfg(not(unix))]
+#[path = "fork_none.rs"]
 mod fork;
 mod id;
+mod identity;
+mod options;
 mod table;
 
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
 use std::time::Duration;
 
 use crate::Layout;
 use crate::region::Region;
-use crate::sys::{self, Listed};
+use backend::{Plan, Seat};
 pub use error::JoinError;
-use fork::{ForkLock, Identity};
+use fork::ForkLock;
 pub use id::{Member, MemberId};
-use table::{SLOTS, Stamp, Table, VERSION};
+use identity::Identity;
+pub use options::{Backend, BackendKind, JoinOptions};
+use table::{SLOTS, Stamp, Table};
 
 /// This process's membership of a region; dropping it leaves.
 ///
 /// Joining takes a slot of the table at the start of the region and locks one byte for it, by an
-/// open-file-description lock through a descriptor opened for this alone. The kernel drops that
-/// lock when the process ends, however it ends, in whatever PID namespace, before anybody has
-/// reaped it. So [`is_alive`](Self::is_alive) is one system call (1 to 6 µs) and never mistaken
-/// about a recycled process id.
+/// open-file-description lock through a descriptor opened for this alone (the [portable
+/// backend](crate#backends): a file). The kernel drops that lock when the process ends, however it
+/// ends, in whatever PID namespace, before anybody has reaped it. So [`is_alive`](Self::is_alive) is
+/// one system call (1 to 6 µs; portable: four) and never mistaken about a recycled process id.
 ///
 /// **Fork.** A forked child does not inherit the membership: every operation through it returns
 /// [`Forked`](crate::LockError::Forked) there, nothing of the parent's is released, and the child
@@ -51,12 +60,10 @@ pub struct Members<'a> {
     table: NonNull<Table>,
     /// # Invariants
     ///
-    /// 1. This value's own while the identity is this process's; in a forked child the descriptor
-    ///    is closed already, and the number may be somebody else's.
-    /// 2. Holds the lock on the byte of slot `me.slot`, and is not mapped, duplicated or sent.
-    liveness: std::mem::ManuallyDrop<OwnedFd>,
-    /// The same, as the fork handlers know it.
-    listed: Listed,
+    /// 1. This value's own while the identity is this process's; in a forked child what it holds is
+    ///    closed already, and the number of the descriptor may be somebody else's.
+    /// 2. Holds the slot `me.slot`.
+    seat: ManuallyDrop<Seat>,
     identity: Identity,
     me: MemberId,
     /// Whether the kernel puts a barrier into this process where another asks for one.
@@ -79,6 +86,15 @@ impl<'a> Members<'a> {
     /// ```
     pub const SIZE: usize = size_of::<Table>();
 
+    /// Bytes that the table takes together with what the [portable backend](crate::Backend::Portable)
+    /// has behind it. A region that is joined that way has to be that long at least, and what
+    /// [`Layout`] hands out begins there.
+    ///
+    /// ```
+    /// assert_eq!(ndshm_sync::Members::PORTABLE_SIZE, 32 * 1024);
+    /// ```
+    pub const PORTABLE_SIZE: usize = Self::SIZE + backend::PORTABLE_SIZE;
+
     /// How many members a region can have at once.
     ///
     /// ```
@@ -89,7 +105,9 @@ impl<'a> Members<'a> {
     /// Joins the region: takes a slot and its lock, in a few system calls. Each call makes a member
     /// of its own, in one process too.
     ///
-    /// Does not block, except for a join or a fork of another thread that is under way.
+    /// Does not block, except for a join or a fork of another thread that is under way. The first
+    /// join of a process that has several threads takes 10 to 15 ms once: the kernel registers it for
+    /// `membarrier`, and waits until all processors have noticed.
     ///
     /// # Errors
     ///
@@ -105,7 +123,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
-        Self::join_with(region, None)
+        Self::join_with(region, &Backend::Native, None)
     }
 
     /// As [`join`](Self::join), with a rank that reports and errors will name.
@@ -123,44 +141,60 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
-        Self::join_with(region, Some(rank))
+        Self::join_with(region, &Backend::Native, Some(rank))
     }
 
-    fn join_with(region: Region<'a>, rank: Option<u32>) -> Result<Self, JoinError> {
-        let table: NonNull<Table> = region.at(0).ok_or(JoinError::Region {
-            base: region.base().addr().get(),
-            len: region.len(),
-            need: Self::SIZE,
-        })?;
+    /// Joins otherwise than [`join`](Self::join) does: by the portable backend.
+    ///
+    /// ```
+    /// use ndshm_sync::{Backend, Members};
+    ///
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::options().backend(Backend::Native).rank(3).join(region)?;
+    /// assert_eq!(members.describe(members.me()).rank, Some(3));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn options() -> JoinOptions {
+        JoinOptions::default()
+    }
+
+    fn join_with(
+        region: Region<'a>,
+        backend: &Backend,
+        rank: Option<u32>,
+    ) -> Result<Self, JoinError> {
+        let plan = Plan::new(backend, &region)?;
+        let need = Self::SIZE + plan.size();
+        let table: NonNull<Table> =
+            region.at(0).filter(|_| need <= region.len()).ok_or(JoinError::Region {
+                base: region.base().addr().get(),
+                len: region.len(),
+                need,
+            })?;
         // SAFETY: in bounds and aligned (`Region::at`), mapped for `'a` (region invariant 1), made
         // of atomics, and valid for any bytes.
         let t: &'a Table = unsafe { table.as_ref() };
-        t.check_version().map_err(|found| JoinError::Version { found, known: VERSION })?;
+        t.settle(plan.kind())?;
 
         // From here to the entry in the list no fork may come between: the child would hold a
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let liveness = sys::reopen(region.fd()).map_err(JoinError::Reopen)?;
-        let listed = Listed::new(liveness.as_fd()).map_err(JoinError::System)?;
-        let slot = t
-            .take_slot(liveness.as_fd())
-            .map_err(JoinError::System)?
-            .ok_or(JoinError::Full { most: SLOTS })?;
+        let (slot, seat) = plan.take(t)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
         let generation = t.publish(slot, std::process::id(), rank);
-        list.add(listed);
+        list.add(seat.listed());
         drop(list);
 
         Ok(Self {
             region,
             table,
-            liveness: std::mem::ManuallyDrop::new(liveness),
-            listed,
+            fenced_by_others: seat.register_for_fences(),
+            seat: ManuallyDrop::new(seat),
             identity,
             me: MemberId { slot, generation },
-            fenced_by_others: sys::register_for_fences(),
-            cursor: AtomicUsize::new(Self::SIZE),
+            cursor: AtomicUsize::new(need),
             bytes: PhantomData,
         })
     }
@@ -179,21 +213,21 @@ impl<'a> Members<'a> {
     /// The other side of [`light_fence`](Self::light_fence), in some microseconds; `false` where the
     /// kernel refused, and nothing is certain.
     pub(crate) fn heavy_fence(&self) -> bool {
-        sys::fence_all()
+        self.seat.heavy_fence()
     }
 
     /// Sleeps while `*word` is `expected`, for at most `most`; may return early.
     pub(crate) fn sleep(&self, word: &AtomicU32, expected: u32, most: Duration) {
-        sys::futex_wait(word, expected, most);
+        self.seat.sleep(word, expected, most);
     }
 
     /// Wakes at most `most` of those who sleep on `word`; how many it were.
     pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
-        sys::futex_wake(word, most)
+        self.seat.wake(word, most)
     }
 
     /// As many as there are.
-    pub(crate) const ALL: u32 = sys::ALL;
+    pub(crate) const ALL: u32 = i32::MAX.unsigned_abs();
 
     /// Where the next thing of the region begins.
     pub(crate) const fn cursor(&self) -> &AtomicUsize {
@@ -268,8 +302,7 @@ impl<'a> Members<'a> {
         }
         let Some(stamp) = self.table().stamp(id.slot) else { return false };
         // A slot is taken anew only after its lock came free, so another generation is proof.
-        stamp.generation == id.generation
-            && sys::slot_is_locked(self.liveness.as_fd(), id.slot).unwrap_or(true)
+        stamp.generation == id.generation && self.seat.is_held(id.slot).unwrap_or(true)
     }
 
     /// What is known of that member, alive or not. Some loads, no system call.
@@ -327,12 +360,12 @@ impl<'a> Members<'a> {
 impl Drop for Members<'_> {
     fn drop(&mut self) {
         if !self.is_mine() {
-            return; // The lock is the parent's, and the descriptor is closed or not ours to close.
+            return; // The slot is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.listed);
-        // SAFETY: dropped once, here, and the identity is this process's, so the descriptor is
-        // this value's own (liveness invariant 1).
-        unsafe { std::mem::ManuallyDrop::drop(&mut self.liveness) };
+        list.remove(self.seat.listed());
+        // SAFETY: dropped once, here, and the identity is this process's, so what the seat holds is
+        // this value's own (seat invariant 1).
+        unsafe { ManuallyDrop::drop(&mut self.seat) };
     }
 }

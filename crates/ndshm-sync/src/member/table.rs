@@ -1,22 +1,28 @@
 //! The table of members, at the start of a region.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::sys;
+use super::error::JoinError;
+use super::options::BackendKind;
 
 /// Slots in the table: what fills 16 KiB.
 pub(super) const SLOTS: usize = 1020;
 
-/// Written into the first word by whoever joins first: "ndsync" and the version of this layout.
+/// Written into the first word by whoever joins first: "ndsync", the version of this layout, and the
+/// backend in the last byte, so that one compare-and-swap settles both, and a build that knows no
+/// other than the native one refuses the rest.
 pub(super) const VERSION: u64 = u64::from_le_bytes(*b"ndsync\x01\x00");
+
+/// Where the backend stands in the first word.
+const BACKEND: u32 = 56;
 
 /// # Layout
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 0 | 8 | 0 before anybody joined, then [`VERSION`] |
+/// | 0 | 7 | 0 before anybody joined, then "ndsync" and the version of this layout, 1 |
+/// | 7 | 1 | how the members of this region join: 0 native, 1 portable |
 /// | 8 | 56 | zero, reserved |
 /// | 64 | 16 x 1020 | the slots |
 #[repr(C, align(64))]
@@ -51,13 +57,28 @@ pub(super) struct Stamp {
 }
 
 impl Table {
-    /// Claims fresh memory for this version; the version found, where it is another.
-    pub(super) fn check_version(&self) -> Result<(), u64> {
+    /// Claims fresh memory for this version and `backend`.
+    pub(super) fn settle(&self, backend: BackendKind) -> Result<(), JoinError> {
+        let known = VERSION | u64::from(backend.to_byte()) << BACKEND;
         // Relaxed: a constant, which guards nothing else.
-        match self.version.compare_exchange(0, VERSION, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) | Err(VERSION) => Ok(()),
-            Err(found) => Err(found),
+        let Err(found) =
+            self.version.compare_exchange(0, known, Ordering::Relaxed, Ordering::Relaxed)
+        else {
+            return Ok(());
+        };
+        let [.., byte] = found.to_le_bytes();
+        match BackendKind::from_byte(byte) {
+            _ if found == known => Ok(()),
+            Some(made) if found == VERSION | u64::from(byte) << BACKEND => {
+                Err(JoinError::Backend { made, asked: backend })
+            }
+            _ => Err(JoinError::Version { found, known }),
         }
+    }
+
+    /// Whether anybody has ever had `slot`.
+    pub(super) fn is_used(&self, slot: u16) -> bool {
+        self.stamp(slot).is_some_and(|stamp| stamp.generation != 0)
     }
 
     /// The last stamp of `slot`; `None` where there is no such slot (a corrupted word).
@@ -73,17 +94,23 @@ impl Table {
         u32::try_from(word.checked_sub(1)?).ok()
     }
 
-    /// Locks a slot that no living process holds, for the description behind `fd`.
-    pub(super) fn take_slot(&self, fd: BorrowedFd<'_>) -> io::Result<Option<u16>> {
+    /// Has `lock` take a slot that no living process holds, and gives what it returned for that.
+    ///
+    /// `lock` is told the slot, and whether nobody has ever had it; it returns `None` where it cannot
+    /// have it. The whole ends with its first error.
+    pub(super) fn take_slot<L>(
+        &self,
+        mut lock: impl FnMut(u16, bool) -> io::Result<Option<L>>,
+    ) -> io::Result<Option<(u16, L)>> {
         // Slots never used come first: one look in memory finds them, where a used one must be
         // tried with a system call; and the dead stay nameable for as long as possible.
         let unused = |s: &Slot| s.stamp.load(Ordering::Relaxed) == 0;
         let fresh = self.slots.iter().enumerate().filter(|(_, s)| unused(s));
-        let used = self.slots.iter().enumerate();
-        for (slot, _) in fresh.chain(used) {
+        let all = self.slots.iter().enumerate();
+        for (slot, s) in fresh.chain(all) {
             let slot = u16::try_from(slot).expect("the table has fewer than 65,536 slots");
-            if sys::try_lock_slot(fd, slot)? {
-                return Ok(Some(slot));
+            if let Some(lock) = lock(slot, unused(s))? {
+                return Ok(Some((slot, lock)));
             }
         }
         Ok(None)

@@ -50,7 +50,7 @@ impl<'m, T> MutexGuard<'m, T> {
     ///
     /// `members` holds `of.raw`, and no other guard stands for that.
     #[inline]
-    pub(super) unsafe fn new(of: Unlocked<'m, T>) -> Self {
+    pub(crate) unsafe fn new(of: Unlocked<'m, T>) -> Self {
         let Unlocked { raw, value, members } = of;
         Self { raw, value, members, panicking: std::thread::panicking(), not_send: PhantomData }
     }
@@ -87,9 +87,9 @@ pub(crate) struct Unlocked<'m, T> {
     /// # Invariants
     ///
     /// 1. Guards `value`.
-    pub(super) raw: &'m RawMutex,
-    pub(super) value: &'m UnsafeCell<T>,
-    pub(super) members: &'m Members<'m>,
+    raw: &'m RawMutex,
+    value: &'m UnsafeCell<T>,
+    members: &'m Members<'m>,
 }
 
 impl<T> Clone for Unlocked<'_, T> {
@@ -101,6 +101,15 @@ impl<T> Clone for Unlocked<'_, T> {
 impl<T> Copy for Unlocked<'_, T> {}
 
 impl<'m, T> Unlocked<'m, T> {
+    /// `raw` guards `value`.
+    pub(crate) const fn new(
+        raw: &'m RawMutex,
+        value: &'m UnsafeCell<T>,
+        members: &'m Members<'m>,
+    ) -> Self {
+        Self { raw, value, members }
+    }
+
     pub(crate) fn raw(self) -> &'m RawMutex {
         self.raw
     }

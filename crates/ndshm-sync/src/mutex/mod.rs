@@ -2,6 +2,8 @@
 
 mod error;
 mod guard;
+#[cfg(feature = "lock_api")]
+mod lock_api;
 mod outcome;
 mod outside;
 mod raw;
@@ -10,6 +12,8 @@ mod typed;
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
 pub(crate) use guard::Unlocked;
+#[cfg(feature = "lock_api")]
+pub use lock_api::BoundMutex;
 pub use outcome::{Acquired, Culprit, NotAcquired};
 pub(crate) use outside::Seen;
 pub use raw::RawMutex;

@@ -106,11 +106,7 @@ impl RawMutex {
     /// assert!(matches!(lock.try_lock(&members), Err(NotAcquired::Held(_))));
     /// ```
     pub fn try_lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        if let Some(got) = self.fast(members, 0)? {
-            return Ok(got);
-        }
-        // What a dead member holds is not held.
-        self.contend(members, 0, &mut Spin::none(), Deadline::Passed)
+        self.lock_until(members, Deadline::Passed)
     }
 
     /// Takes the lock, and waits for it as long as its holder lives: for ever where that is the
@@ -133,10 +129,7 @@ impl RawMutex {
     /// ```
     #[inline]
     pub fn lock(&self, members: &Members<'_>) -> Result<Acquired, NotAcquired> {
-        match self.fast(members, 0)? {
-            Some(got) => Ok(got),
-            None => self.contend(members, 0, &mut Spin::for_lock(), Deadline::Never),
-        }
+        self.lock_until(members, Deadline::Never)
     }
 
     /// As [`lock`](Self::lock), but gives up after `timeout` on the monotonic clock; a zero `timeout`
@@ -190,10 +183,22 @@ impl RawMutex {
         members: &Members<'_>,
         deadline: std::time::Instant,
     ) -> Result<Acquired, NotAcquired> {
-        match self.fast(members, 0)? {
-            Some(got) => Ok(got),
-            None => self.contend(members, 0, &mut Spin::for_lock(), Deadline::At(deadline)),
+        self.lock_until(members, Deadline::At(deadline))
+    }
+
+    /// All of these; one that has passed tries, and does not spin.
+    #[inline]
+    pub(crate) fn lock_until(
+        &self,
+        members: &Members<'_>,
+        deadline: Deadline,
+    ) -> Result<Acquired, NotAcquired> {
+        if let Some(got) = self.fast(members, 0)? {
+            return Ok(got);
         }
+        // What a dead member holds is not held, for one that only tries either.
+        let mut spin = if deadline.is_passed() { Spin::none() } else { Spin::for_lock() };
+        self.contend(members, 0, &mut spin, deadline)
     }
 
     /// `how` is zero, or `OUTSIDE`.
@@ -401,7 +406,8 @@ impl RawMutex {
     /// ```
     #[must_use]
     pub fn owner(&self) -> Option<MemberId> {
-        let word = self.word.load(Ordering::Relaxed);
+        // Acquire: with an owner comes its stamp (see `fast`), so that it can be asked after.
+        let word = self.word.load(Ordering::Acquire);
         if word & LOCKED == 0 { None } else { MemberId::from_bits(word & OWNER) }
     }
 

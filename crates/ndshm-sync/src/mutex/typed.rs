@@ -14,6 +14,8 @@ use super::raw::RawMutex;
 use crate::inspect::{Holder, Inspection};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
+use crate::once::initialise;
+use crate::wait::Deadline;
 
 /// A lock word and the value it guards, as they lie in shared memory. Valid when zeroed.
 ///
@@ -241,6 +243,12 @@ impl<'m, T: Pod> Mutex<'m, T> {
         self.finish(self.cell.raw.lock_deadline(self.members, deadline))
     }
 
+    /// The word of the mutex alone, and the membership it is locked for.
+    #[cfg(feature = "lock_api")]
+    pub(super) const fn parts(&self) -> (&'m RawMutex, &'m Members<'m>) {
+        (&self.cell.raw, self.members)
+    }
+
     /// Whether the mutex is poisoned at this moment. One load. The death of the present holder shows
     /// only once somebody has taken the lock over.
     ///
@@ -292,26 +300,16 @@ impl<'m, T: Pod> Mutex<'m, T> {
     #[inline]
     fn unlocked(&self) -> Unlocked<'m, T> {
         let Self { cell, members } = *self;
-        Unlocked { raw: &cell.raw, value: &cell.value, members }
+        Unlocked::new(&cell.raw, &cell.value, members)
     }
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.place.is_ready() {
-            return Ok(());
-        }
-        // A first writer that died under the lock left poison and no mark: done again, whole.
-        let got = self.cell.raw.lock(self.members)?;
-        // SAFETY: just locked for this membership, and made a guard of here alone.
-        let mut guard = unsafe { MutexGuard::new(self.unlocked()) };
-        if !self.cell.place.is_ready() {
-            *guard = value;
-            if got != Acquired::Clean {
-                guard.clear_poison();
-            }
-            self.cell.place.set_ready();
-        }
-        Ok(())
+        let MutexCell { place, raw, value: cell } = self.cell;
+        initialise(place, raw, self.members, Deadline::Never, || {
+            // SAFETY: `initialise` runs this while it holds the lock (value invariant 1).
+            unsafe { cell.get().write(value) };
+        })
     }
 }
 

@@ -93,12 +93,17 @@ impl ReaderCell {
 
     /// Whether nobody living sits here. Looked at thoroughly, a dead member is put out, by a system
     /// call to see that it is dead.
+    #[inline]
     pub(super) fn is_empty(&self, look: Look, members: &Members<'_>) -> bool {
         // Acquire: pairs with the Release of `leave`, and of `take` for the owner's stamp.
-        let mut word = self.word.load(Ordering::Acquire);
+        let word = self.word.load(Ordering::Acquire);
+        word == 0 || look == Look::Thorough && self.put_out_the_dead(word, members)
+    }
+
+    #[cold]
+    fn put_out_the_dead(&self, mut word: u64, members: &Members<'_>) -> bool {
         while word != 0 {
-            let alive = || MemberId::from_bits(word).is_some_and(|owner| members.is_alive(owner));
-            if look == Look::Quick || alive() {
+            if MemberId::from_bits(word).is_some_and(|owner| members.is_alive(owner)) {
                 return false;
             }
             // AcqRel: as for the lock of a dead writer, its byte lock is proof that all it did is done;

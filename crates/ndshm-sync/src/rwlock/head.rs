@@ -162,8 +162,29 @@ impl Head {
         // Dekker, with the same in `enter`: the lock is taken before the cells are looked at. A cell
         // that was empty once stays so, but for readers that see the lock and leave again.
         fence_after_rmw();
+        let empty = |cell: &ReaderCell| cell.is_empty(Look::Quick, members);
+        if cells.iter().all(empty) || self.drain(cells, members, &mut spin, deadline) {
+            // SAFETY: locked outside, above.
+            unsafe { self.writer.enter() };
+            return Ok(got);
+        }
+        let reader = cells.iter().find_map(ReaderCell::owner);
+        // SAFETY: locked above; what it guards was not referred to.
+        unsafe { self.write_unlock(members) };
+        Err(NotAcquired::Held(reader))
+    }
+
+    /// Waits for all readers to go; whether they did.
+    #[cold]
+    fn drain(
+        &self,
+        cells: &[ReaderCell],
+        members: &Members<'_>,
+        spin: &mut Spin,
+        deadline: Deadline,
+    ) -> bool {
         let mut left = cells;
-        let gone = self.gone.wait(members, &mut spin, deadline, |look| {
+        let gone = self.gone.wait(members, spin, deadline, |look| {
             while let Some((cell, others)) = left.split_first() {
                 if !cell.is_empty(look, members) {
                     return None;
@@ -172,15 +193,7 @@ impl Head {
             }
             Some(())
         });
-        if gone.is_some() {
-            // SAFETY: locked outside, above.
-            unsafe { self.writer.enter() };
-            return Ok(got);
-        }
-        let reader = left.first().and_then(ReaderCell::owner);
-        // SAFETY: locked above; what it guards was not referred to.
-        unsafe { self.write_unlock(members) };
-        Err(NotAcquired::Held(reader))
+        gone.is_some()
     }
 
     /// # Safety

@@ -14,6 +14,8 @@ use crate::inspect::{Holder, Inspection};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::mutex::{Acquired, LockError, NotAcquired, Poisoned};
+use crate::once::initialise;
+use crate::wait::Deadline;
 
 /// A reader-writer lock and the value it guards, as they lie in shared memory. Valid when zeroed.
 ///
@@ -408,20 +410,12 @@ impl<'m, T: Pod, const READERS: usize> RwLock<'m, T, READERS> {
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.place.is_ready() {
-            return Ok(());
-        }
-        // A first writer that died under the lock left poison and no mark: done again, whole.
-        let got = self.cell.raw.write(self.members)?;
-        let mut guard = self.write_guard();
-        if !self.cell.place.is_ready() {
-            *guard = value;
-            if got != Acquired::Clean {
-                guard.clear_poison();
-            }
-            self.cell.place.set_ready();
-        }
-        Ok(())
+        let RwLockCell { place, raw, value: cell } = self.cell;
+        // Before it there is no handle, and so no reader: the writers' lock is enough.
+        initialise(place, &raw.head.writer, self.members, Deadline::Never, || {
+            // SAFETY: `initialise` runs this while it holds the lock (value invariant 1).
+            unsafe { cell.get().write(value) };
+        })
     }
 }
 

@@ -15,6 +15,8 @@ use crate::inspect::{Holder, Inspection};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{Member, Members};
 use crate::mutex::{Acquired, LockError, NotAcquired, RawMutex};
+use crate::once::initialise;
+use crate::wait::Deadline;
 
 /// A sequence lock and the two copies of its value, as they lie in shared memory. Valid when zeroed.
 ///
@@ -370,18 +372,10 @@ impl<'m, T: Pod> SeqLock<'m, T> {
 
     /// Writes the first value, unless somebody has: for a cell that may still be all zeroes.
     fn initialise(&self, value: T) -> Result<(), NotAcquired> {
-        if self.cell.place.is_ready() {
-            return Ok(());
-        }
-        let got = self.cell.writers.lock(self.members)?;
-        let _held = Held { writers: &self.cell.writers, members: self.members };
-        // A first writer that died under the lock left no mark: done again, whole.
-        self.lost(got);
-        if !self.cell.place.is_ready() {
+        let SeqLockCell { place, writers, .. } = self.cell;
+        initialise(place, writers, self.members, Deadline::Never, || {
             Versions::initialise(self.copies(), words_of(&value));
-            self.cell.place.set_ready();
-        }
-        Ok(())
+        })
     }
 }
 

@@ -1,12 +1,15 @@
 //! What this crate asks of the operating system. One selector; one file a platform.
 
-#[cfg(target_os = "linux")]
-#[path = "linux.rs"]
-mod imp;
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+mod linux;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
-#[cfg(not(target_os = "linux"))]
-compile_error!(
-    "ndshm-sync supports Linux only so far: it needs shared futexes and open-file-description locks"
-);
-
-pub(crate) use imp::*;
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+pub(crate) use linux::*;
+#[cfg(unix)]
+pub(crate) use unix::*;
+#[cfg(windows)]
+pub(crate) use windows::*;

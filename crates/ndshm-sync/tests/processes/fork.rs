@@ -1,13 +1,12 @@
 //! A forked child is no member, releases nothing of its parent's, and hides no death.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
 use ndshm_sync::{BarrierError, LayoutError, LockError, Members};
-use ndshm_testkit::{arguments, until};
+use ndshm_testkit::{arguments, ends_well, fork, until};
 
 use crate::arena::Arena;
 
@@ -16,35 +15,6 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Page 1: what the parent and its children say. Page 2: what they are told.
 fn stage(arena: &Arena) -> &'static AtomicU64 {
     arena.word(1, 0)
-}
-
-/// Forks, with handlers or without, and has the child end well if `child` does not panic.
-fn fork(with_handlers: bool, child: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: this process has one thread, so the child finds everything as it was.
-    let pid = if with_handlers { unsafe { libc::fork() } } else { unsafe { raw_clone() } };
-    assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
-    if pid == 0 {
-        let ended = catch_unwind(AssertUnwindSafe(child));
-        // SAFETY: ends the child without running what belongs to the parent.
-        unsafe { libc::_exit(i32::from(ended.is_err())) };
-    }
-    pid
-}
-
-/// # Safety
-///
-/// As for `fork`, in a process of one thread.
-unsafe fn raw_clone() -> libc::pid_t {
-    // SAFETY: no flags but the signal: a plain fork, of which the C library knows nothing.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-    libc::pid_t::try_from(pid).expect("a process id")
-}
-
-fn ends_well(pid: libc::pid_t) {
-    let mut status = 0;
-    // SAFETY: `status` is what the kernel writes.
-    let r = unsafe { libc::waitpid(pid, &raw mut status, 0) };
-    assert_eq!((r, status), (pid, 0), "the forked child failed");
 }
 
 /// Joins, locks, forks; then stays until it is killed.

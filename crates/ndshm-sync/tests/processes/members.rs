@@ -10,29 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use ndshm_sync::{JoinError, LayoutError, LockError, Members, Region};
-use ndshm_testkit::{arguments, skip, until};
+use ndshm_testkit::{arguments, raise_descriptors, skip, until};
 
 use crate::arena::Arena;
 
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// As many descriptors as this process may have.
-fn raise_descriptors() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is what the kernel writes.
-    let r = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
-    assert_eq!(r, 0, "getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    // SAFETY: reads `limit`.
-    let r = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    assert_eq!(r, 0, "setrlimit");
-    limit.rlim_cur
-}
-
 /// Joins 250 times, and stays.
 pub(crate) fn crowd() {
     let arena = Arena::inherited();
-    raise_descriptors();
+    let _ = raise_descriptors();
     let all: Vec<_> = (0..250).map(|_| arena.join()).collect();
     arena.word(1, 0).fetch_add(1, SeqCst);
     thread::sleep(LIMIT);
@@ -109,7 +96,7 @@ pub(crate) fn what_cannot_be_joined() {
         // SAFETY: offsets of a few bytes stay inside the region.
         let base: NonNull<u8> = unsafe { region.base().add(offset) };
         // SAFETY: part of the arena's region, used through this crate only.
-        Members::join(unsafe { Region::new(base, len, region.fd()) })
+        Members::join(unsafe { Region::new(base, len, region.fd().expect("a file")) })
     };
     for (offset, len) in [(0, 0), (0, 1), (0, Members::SIZE - 1), (8, Members::SIZE), (1, 60_000)] {
         match join(offset, len) {
@@ -159,7 +146,7 @@ pub(crate) fn a_read_only_file() {
     // A descriptor that is read-only, of a file that is not.
     let arena = Arena::create();
     let region = arena.region();
-    let path = format!("/proc/self/fd/{}", region.fd().as_raw_fd());
+    let path = format!("/proc/self/fd/{}", region.fd().expect("a file").as_raw_fd());
     let read_only = OpenOptions::new().read(true).open(&path).expect("cannot open the memfd");
     // SAFETY: the arena's region, with another descriptor of the same file.
     let region = unsafe { Region::new(region.base(), region.len(), read_only.as_fd()) };

@@ -6,14 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndshm_sync::{Absence, BarrierError, LockError};
-use ndshm_testkit::{Child, until};
+use ndshm_testkit::{Child, takes, until};
 
 use crate::arena::Arena;
 
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// What nothing here may exceed, on however busy a machine.
-const FAR_TOO_LONG: Duration = Duration::from_secs(10);
 
 /// Holds the lock until it is killed.
 pub(crate) fn holder() {
@@ -28,16 +25,6 @@ fn held(arena: &Arena) -> Child {
     let child = arena.role("timeouts::holder").spawn();
     until("it holds", LIMIT, || arena.word(1, 0).load(SeqCst) == 1);
     child
-}
-
-/// What `f` returns, which takes at least `least`, and not for ever.
-fn takes<R>(least: Duration, f: impl FnOnce() -> R) -> R {
-    let start = Instant::now();
-    let result = f();
-    let took = start.elapsed();
-    assert!(took >= least, "{took:?} instead of {least:?}");
-    assert!(took < least + FAR_TOO_LONG, "{took:?} instead of {least:?}");
-    result
 }
 
 pub(crate) fn of_a_held_lock() {
@@ -150,7 +137,7 @@ extern "C" fn on_alarm(_: libc::c_int) {
 }
 
 /// SIGALRM every `micros` microseconds; never for 0. System calls are not restarted.
-fn storm(micros: libc::suseconds_t) {
+pub(crate) fn storm(micros: libc::suseconds_t) {
     // SAFETY: all zeroes are a valid `sigaction`: no flags, nothing blocked.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = on_alarm as *const () as usize;

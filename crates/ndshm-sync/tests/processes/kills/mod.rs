@@ -5,4 +5,5 @@ pub(crate) mod barrier;
 pub(crate) mod departures;
 mod ledger;
 pub(crate) mod mutex;
+pub(crate) mod once;
 mod player;

@@ -1,0 +1,177 @@
+//! How to join: by which backend, and under which rank.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{JoinError, Members};
+use crate::region::Region;
+
+/// How the members of a region know each other alive, and how they sleep. All members of a region use
+/// the same one; the region records which.
+///
+/// See [Backends](crate#backends) for what each can do and where it was run.
+///
+/// ```
+/// use ndshm_sync::Backend;
+///
+/// assert_eq!(Backend::default(), Backend::Native);
+/// assert_eq!(Backend::portable("/var/lib/heat").kind().to_string(), "portable");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Backend {
+    /// Locks on bytes of the region's file, futexes. Linux only.
+    #[default]
+    Native,
+    /// Locks on one file a member, events of `raw_sync`. With the cargo feature `portable`.
+    Portable {
+        /// Where those files are: a directory on a local file system that exists, that all
+        /// members name, and from which nobody removes anything while the region is in use.
+        directory: PathBuf,
+    },
+}
+
+impl Backend {
+    /// [`Portable`](Self::Portable), with that directory.
+    ///
+    /// ```
+    /// use ndshm_sync::{Backend, BackendKind};
+    ///
+    /// assert_eq!(Backend::portable("/var/lib/heat").kind(), BackendKind::Portable);
+    /// ```
+    #[must_use]
+    pub fn portable(directory: impl AsRef<Path>) -> Self {
+        Self::Portable { directory: directory.as_ref().to_owned() }
+    }
+
+    /// Which of the two it is.
+    ///
+    /// ```
+    /// assert_eq!(ndshm_sync::Backend::Native.kind(), ndshm_sync::BackendKind::Native);
+    /// ```
+    #[must_use]
+    pub const fn kind(&self) -> BackendKind {
+        match self {
+            Self::Native => BackendKind::Native,
+            Self::Portable { .. } => BackendKind::Portable,
+        }
+    }
+}
+
+/// The name of a [`Backend`], in errors and in the region.
+///
+/// ```
+/// assert_eq!(ndshm_sync::BackendKind::Native.to_string(), "native");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BackendKind {
+    /// See [`Backend::Native`].
+    Native,
+    /// See [`Backend::Portable`].
+    Portable,
+}
+
+impl BackendKind {
+    /// As the table of members has it.
+    pub(super) const fn to_byte(self) -> u8 {
+        match self {
+            Self::Native => 0,
+            Self::Portable => 1,
+        }
+    }
+
+    pub(super) const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Native),
+            1 => Some(Self::Portable),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Portable => "portable",
+        })
+    }
+}
+
+/// What [`Members::options`] returns: how to join.
+///
+/// ```
+/// use ndshm_sync::{Backend, Members};
+///
+/// # let region = ndshm_testkit::members!().region();
+/// let members = Members::options().backend(Backend::Native).rank(3).join(region)?;
+/// assert_eq!(members.describe(members.me()).rank, Some(3));
+/// # Ok::<(), ndshm_sync::JoinError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct JoinOptions {
+    backend: Backend,
+    rank: Option<u32>,
+}
+
+impl JoinOptions {
+    /// By that backend; [`Backend::Native`] where nothing is said.
+    ///
+    /// ```
+    /// # #[cfg(feature = "portable")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use ndshm_sync::{Backend, JoinError, Members, Region};
+    ///
+    /// # let directory = ndshm_testkit::scratch();
+    /// # let (base, _file) = ndshm_testkit::map_memfd(1 << 16);
+    /// // `base`: 64 KiB of zeroed memory that several processes map; `directory`: theirs alone.
+    /// // SAFETY: mapped as long as `members` lives, and used through this crate only.
+    /// let region = unsafe { Region::without_file(base, 1 << 16) };
+    /// let portable = Backend::portable(directory.path());
+    /// let members = Members::options().backend(portable).join(region)?;
+    /// *members.layout().mutex(0_u64)?.lock()? += 1;
+    ///
+    /// // The native backend locks bytes of the file behind a region, and this one names none.
+    /// assert!(matches!(Members::join(region), Err(JoinError::NoFile)));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "portable"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// With a rank that reports and errors will name.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::options().rank(3).join(region)?;
+    /// assert_eq!(members.describe(members.me()).rank, Some(3));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
+    #[must_use]
+    pub fn rank(mut self, rank: u32) -> Self {
+        self.rank = Some(rank);
+        self
+    }
+
+    /// Joins the region, as [`Members::join`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError`], any of them.
+    ///
+    /// ```
+    /// # use ndshm_sync::Members;
+    /// # let region = ndshm_testkit::members!().region();
+    /// let members = Members::options().join(region)?;
+    /// assert!(members.is_alive(members.me()));
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
+    pub fn join<'a>(&self, region: Region<'a>) -> Result<Members<'a>, JoinError> {
+        Members::join_with(region, &self.backend, self.rank)
+    }
+}
