@@ -1,13 +1,14 @@
 //! A payload that shows what was done to it: seventeen words that are one number in disguise and a
 //! count for each seat, written one after another, so that whoever dies in between leaves them torn.
 
+use std::ops::RangeInclusive;
 use std::ptr;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::arena::SEATS;
 use crate::scene::Dead;
 use crate::seat::At;
-use crate::stage::{SURVIVOR, Stage};
+use crate::stage::Stage;
 use crate::violation::Violation;
 
 /// Words made from the first, and their checksum.
@@ -95,9 +96,26 @@ pub fn mend(ledger: &mut Ledger, mut written: impl FnMut()) {
     }
 }
 
+/// How many turns one may have done beyond those that it has counted, where its turn is done once begun.
+#[must_use]
+pub fn begun_is_done(at: At) -> RangeInclusive<u64> {
+    match at {
+        // Between saying so and the first word.
+        At::Changing(0) => 0..=1,
+        At::Changing(_) | At::Changed | At::Releasing => 1..=1,
+        _ => 0..=0,
+    }
+}
+
 /// Holds the turns of every seat against what the players say of themselves: the living are at the
-/// gate, and these have died. Reports what is missing, and what nobody did.
-pub fn audit(ledger: &Ledger, stage: &Stage, dead: &[Dead]) {
+/// gate, and these have died, each after so many more turns as `beyond` says. Reports what is missing,
+/// and what nobody did.
+pub fn audit(
+    ledger: &Ledger,
+    stage: &Stage,
+    dead: &[Dead],
+    beyond: impl Fn(At) -> RangeInclusive<u64>,
+) {
     if !is_whole(ledger) {
         stage.report(Violation::Torn, &format!("a payload that does not fit: {ledger:x?}"));
     }
@@ -105,15 +123,7 @@ pub fn audit(ledger: &Ledger, stage: &Stage, dead: &[Dead]) {
         let found = ledger[TURNS + seat];
         let (done, possible) = match dead.iter().find(|dead| dead.seat == seat) {
             None => (stage.words_of(seat).read().0, 0..=0),
-            Some(&Dead { done, at, .. }) => (
-                done,
-                match at {
-                    // Between saying so and the first word.
-                    At::Changing(0) => 0..=1,
-                    At::Changing(_) | At::Changed | At::Releasing => 1..=1,
-                    _ => 0..=0,
-                },
-            ),
+            Some(&Dead { done, at, .. }) => (done, beyond(at)),
         };
         if !possible.contains(&found.wrapping_sub(done)) {
             let details = format!(
@@ -127,7 +137,6 @@ pub fn audit(ledger: &Ledger, stage: &Stage, dead: &[Dead]) {
             stage.words_of(seat).say(found, At::Starting);
         }
     }
-    debug_assert!(SURVIVOR == 0, "the survivor takes no turns");
 }
 
 /// Holds what was told of each of the dead against what it was doing: told once where it had the thing

@@ -116,8 +116,12 @@ pub trait Subject {
         Ok(())
     }
 
-    /// Survivor, during a round, about the time of the kill: lets go of what it has prepared with.
+    /// Survivor, during a round, before, between or after the kills: lets go of what it has prepared
+    /// with.
     fn relent(&mut self) {}
+
+    /// Survivor, after the kills: has the living come to the end of their turns.
+    fn finish(&mut self) {}
 
     /// Survivor, right after the kills, in most rounds: takes part itself once, so that those who sleep
     /// need not find out about a death after their slice of sleep. In the other rounds they do.

@@ -26,6 +26,8 @@ pub enum At {
     Releasing,
     /// Was told of a death, and waits for the next round.
     Told,
+    /// Has a share, and changes nothing.
+    Sharing,
 }
 
 impl At {
@@ -40,6 +42,7 @@ impl At {
             Self::Changed => 6,
             Self::Releasing => 7,
             Self::Told => 8,
+            Self::Sharing => 9,
             Self::Changing(k) => 16 + k as u64,
         }
     }
@@ -54,6 +57,7 @@ impl At {
             6 => Self::Changed,
             7 => Self::Releasing,
             8 => Self::Told,
+            9 => Self::Sharing,
             0..16 => Self::Starting,
             k => Self::Changing(u8::try_from(k - 16).unwrap_or(u8::MAX)),
         }

@@ -89,6 +89,7 @@ fn round(
         }
     }
     subject.relent();
+    subject.finish();
     if rng.chance(ASSISTED) {
         subject.assist()?;
     }

@@ -144,6 +144,7 @@ fn all_places(
             Came::ToAStop => {}
             Came::ToItsEnd => {
                 subject.relent();
+                subject.finish();
                 troupe.end()?;
                 dead.push(job.dead(VICTIM));
                 subject.check(&dead)?;
@@ -174,6 +175,7 @@ fn one(
     }
     dead.push(job.dead(VICTIM));
     subject.relent();
+    subject.finish();
     if rng.chance(kill::ASSISTED) {
         subject.assist()?;
     }

@@ -49,6 +49,7 @@ fn round(
         std::thread::sleep(Duration::from_micros(rng.below(3000)));
     }
     subject.relent();
+    subject.finish();
     let resumed = Instant::now();
     if let Some(player) = troupe.player(seat) {
         player.signal(libc::SIGCONT);

@@ -220,6 +220,10 @@ impl Subject for Played {
     fn relent(&mut self) {
         let notes = &self.stage.control().notes;
         notes[COME].store(1, SeqCst);
+    }
+
+    fn finish(&mut self) {
+        let notes = &self.stage.control().notes;
         if self.parts && notes[PART].load(SeqCst) == 0 {
             // No party is further than one phase beyond any other.
             let phases = (1..=PARTIES).map(|seat| self.stage.words_of(seat).read().0);

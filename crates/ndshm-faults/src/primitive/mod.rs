@@ -1,6 +1,7 @@
 //! The primitives, one a module: what their players do, and what the survivor checks.
 
 mod barrier;
+mod exclusive;
 mod mutex;
 
 use crate::scene::Primitive;

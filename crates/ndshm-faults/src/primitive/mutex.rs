@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ndshm_sync::{LockError, Mutex, MutexGuard};
 
+use super::exclusive::{Exclusive, Got, Lock};
 use crate::ledger::{self, Ledger};
 use crate::scene::{Act, Dead, Hang, Primitive, Scene, Subject};
 use crate::seat::At;
 use crate::stage::Stage;
-use crate::violation::Violation;
 
 pub(crate) const MUTEX: Primitive =
     Primitive { name: "mutex", lay: |stage| Box::new(Played::new(stage)), scenes: SCENES };
@@ -90,138 +90,70 @@ const SCENES: &[Scene] = &[
     },
 ];
 
-struct Played {
-    stage: Stage,
-    mutex: Mutex<'static, Ledger>,
-    held: Option<MutexGuard<'static, Ledger>>,
+impl Lock for Mutex<'static, Ledger> {
+    type Guard = MutexGuard<'static, Ledger>;
+
+    fn lock(&self, limit: Option<Duration>) -> Got<Self::Guard> {
+        limit.map_or_else(|| Mutex::lock(self), |limit| self.lock_timeout(limit)).into()
+    }
+
+    fn clear_poison(guard: &mut Self::Guard) {
+        guard.clear_poison();
+    }
+
+    fn refuses(&self) -> bool {
+        matches!(Mutex::lock(self), Err(LockError::Forked))
+    }
 }
+
+struct Played(Exclusive<Mutex<'static, Ledger>>);
 
 impl Played {
     fn new(stage: Stage) -> Self {
         let mutex = stage.members.layout().mutex(ledger::fresh()).expect("no place for it");
-        Self { stage, mutex, held: None }
-    }
-
-    /// What a locker may rely on.
-    fn enter(&mut self, got: Locked) -> Option<MutexGuard<'static, Ledger>> {
-        let (guard, poisoned) = match got {
-            Ok(guard) => (guard, false),
-            Err(LockError::Poisoned(poisoned)) => {
-                self.stage.say(At::Mending);
-                self.stage.told_of(poisoned.member().id);
-                (poisoned.into_inner(), true)
-            }
-            Err(_) => return None,
-        };
-        self.stage.go_inside(poisoned);
-        let mut guard = guard;
-        if poisoned {
-            let stage = &mut self.stage;
-            ledger::mend(&mut guard, || stage.dwell_longer());
-            guard.clear_poison();
-        } else if !ledger::is_whole(&guard) {
-            self.stage.report(Violation::Torn, &format!("no word of it: {:x?}", *guard));
-        }
-        Some(guard)
-    }
-
-    fn lock_for(&mut self, limit: Duration) -> Result<MutexGuard<'static, Ledger>, Hang> {
-        let got = self.mutex.lock_timeout(limit);
-        self.enter(got).ok_or_else(|| Hang(format!("not had in {limit:?}")))
-    }
-
-    fn change(&mut self, guard: &mut MutexGuard<'static, Ledger>) {
-        self.stage.say(At::Changing(0));
-        let (stage, mutex) = (&mut self.stage, self.mutex);
-        let seat = stage.seat;
-        ledger::take_turn(guard, seat, |k| {
-            if k == 4 {
-                stage.fork(|| matches!(mutex.lock(), Err(LockError::Forked)));
-            }
-            stage.changing(k);
-        });
-        self.stage.say(At::Changed);
-    }
-
-    fn leave(&mut self, guard: MutexGuard<'static, Ledger>) {
-        self.stage.go_outside();
-        self.stage.say(At::Releasing);
-        drop(guard);
+        Self(Exclusive::new(stage, mutex))
     }
 }
 
-type Locked = Result<MutexGuard<'static, Ledger>, LockError<MutexGuard<'static, Ledger>>>;
-
 impl Subject for Played {
     fn inspect(&self) -> String {
-        self.mutex.inspect().to_string()
+        self.0.lock.inspect().to_string()
     }
 
     fn prepare(&mut self, scene: &Scene) -> Result<(), Hang> {
         if scene.name == HELD {
-            self.held = Some(self.lock_for(self.stage.limit)?);
+            self.0.held = Some(self.0.lock_for(self.0.stage.limit)?);
         }
         Ok(())
     }
 
     fn relent(&mut self) {
-        if let Some(guard) = self.held.take() {
-            self.leave(guard);
-        }
+        self.0.relent();
     }
 
     fn assist(&mut self) -> Result<(), Hang> {
-        let guard = self.lock_for(self.stage.limit)?;
-        self.leave(guard);
-        Ok(())
+        self.0.visit()
     }
 
     fn check(&mut self, dead: &[Dead]) -> Result<Vec<bool>, Hang> {
-        self.relent();
-        let guard = self.lock_for(self.stage.limit)?;
-        ledger::audit(&guard, &self.stage, dead);
-        self.leave(guard);
-        Ok(ledger::told(&self.stage, dead))
+        self.0.check(dead)
     }
 
     fn ready(&mut self, scene: &Scene) {
-        if scene.name == AWAITED && self.stage.seat == 1 {
-            let got = self.mutex.lock();
-            self.held = self.enter(got);
-            self.stage.say(At::Inside);
+        if scene.name == AWAITED && self.0.stage.seat == 1 {
+            self.0.held = self.0.wait_for_it();
         }
     }
 
     fn turn(&mut self, _scene: &Scene) {
-        let guard = match self.held.take() {
-            Some(guard) => Some(guard),
-            None => {
-                self.stage.say(At::Wanting);
-                let got = self.mutex.lock();
-                self.enter(got)
-            }
-        };
-        let Some(mut guard) = guard else {
-            return self.stage.report(Violation::Other, "a lock without a time-out gave up");
-        };
-        self.stage.say(At::Inside);
-        self.change(&mut guard);
-        self.leave(guard);
-        self.stage.count_turn();
+        self.0.turn();
     }
 
     fn take_over(&mut self) -> Result<bool, Hang> {
-        let got = self.mutex.lock_timeout(self.stage.limit);
-        let told = matches!(got, Err(LockError::Poisoned(_)));
-        let guard = self.enter(got).ok_or_else(|| Hang("an orphaned lock".to_owned()))?;
-        self.leave(guard);
-        Ok(told)
+        self.0.take_over()
     }
 
     fn is_kept_by(&mut self, _seat: usize) -> bool {
-        matches!(
-            self.mutex.lock_timeout(Duration::from_millis(45)),
-            Err(LockError::TimedOut { .. })
-        )
+        self.0.is_kept()
     }
 }

@@ -135,7 +135,7 @@ impl Subject for Played {
         let limit = self.stage.limit;
         let was_dead = self.lock(limit).ok_or_else(|| Hang("never had".to_owned()))?;
         self.enter(was_dead);
-        ledger::audit(&self.payload(), &self.stage, dead);
+        ledger::audit(&self.payload(), &self.stage, dead, ledger::begun_is_done);
         self.leave();
         Ok(ledger::told(&self.stage, dead))
     }
