@@ -9,7 +9,7 @@ use crate::arena::{Arena, Control};
 use crate::child::{Birth, Child};
 use crate::clock;
 use crate::gate;
-use crate::scene::{Act, Dead, Primitive, Scene, Subject};
+use crate::scene::{Act, Dead, Hang, Primitive, Scene, Subject};
 use crate::stage::{Death, ORPHANER, Stage};
 use crate::storm;
 use crate::tally::{Tally, add};
@@ -145,9 +145,18 @@ impl Job {
         self.control().violations.report(Violation::Other, details);
     }
 
-    pub(crate) fn hangs(&self, subject: &dyn Subject, details: &str) {
-        let state = format!("{details}; {}", subject.inspect());
-        self.control().violations.report(Violation::Hang, &state);
+    /// Reports what hangs, and the state of it. To be called before anybody is killed for that.
+    pub(crate) fn report_hang<T>(
+        &self,
+        subject: &dyn Subject,
+        outcome: Result<T, Hang>,
+    ) -> Result<T, Hang> {
+        outcome.inspect_err(|Hang(details)| {
+            let seats = self.control().seats.iter().map(|seat| format!("{:?}", seat.at()));
+            let seats = seats.collect::<Vec<_>>().join(", ");
+            let state = format!("{details}; {}; seats: {seats}", subject.inspect());
+            self.control().violations.report(Violation::Hang, &state);
+        })
     }
 
     /// Moves the violations seen since the last time to a row.

@@ -31,7 +31,9 @@ pub fn fresh() -> Ledger {
     ledger
 }
 
-const fn count(ledger: &Ledger) -> u64 {
+/// Turns that were taken.
+#[must_use]
+pub const fn count(ledger: &Ledger) -> u64 {
     ledger[0] >> 8
 }
 

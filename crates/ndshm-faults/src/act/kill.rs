@@ -20,7 +20,8 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     let mut rng = job.rng();
     let mut troupe = Troupe::new(job);
     while job.goes_on() {
-        round(job, subject, &mut troupe, &mut rng)?;
+        let outcome = round(job, subject, &mut troupe, &mut rng);
+        job.report_hang(subject, outcome)?;
     }
     Ok(())
 }

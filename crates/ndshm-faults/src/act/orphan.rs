@@ -17,7 +17,8 @@ pub(crate) fn before(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     while job.goes_on() {
         let (dead, _) = kill::orphan(job, &mut rng)?;
         let start = Instant::now();
-        let told = subject.take_over()?;
+        let told = subject.take_over();
+        let told = job.report_hang(subject, told)?;
         let took = start.elapsed();
         subject.check(&[dead])?;
         count(job, told, took);
@@ -38,7 +39,8 @@ pub(crate) fn in_the_wait(job: &Job, subject: &mut dyn Subject) -> Result<(), Ha
             std::thread::yield_now();
         }
         let waits = words.notes[DIED_AT].load(SeqCst) == 0;
-        let told = subject.take_over()?;
+        let told = subject.take_over();
+        let told = job.report_hang(subject, told)?;
         let took = job.since_death(ORPHANER);
         if child.wait(job.limit) != Some(State::Killed(libc::SIGKILL)) {
             return Err(Hang("who was to die did not".to_owned()));

@@ -15,7 +15,7 @@ use ndshm_testkit::Rng;
 use super::kill;
 use crate::child::{Birth, Child};
 use crate::job::Job;
-use crate::scene::{Hang, Subject};
+use crate::scene::{Dead, Hang, Subject};
 use crate::seat::At;
 use crate::tally::add;
 use crate::trace::{Came, Traced};
@@ -44,7 +44,13 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     pin_to(job.worker % cpus);
     let mut rng = job.rng();
     let mut troupe = Troupe::new(job);
-    let places = all_places(job, subject, &mut troupe, &mut rng)?;
+    // Twice: in the first, much is done for the first time in this process and those it forks.
+    let mut victim = None;
+    let mut places = Vec::new();
+    for _ in 0..2 {
+        let found = all_places(job, subject, &mut troupe, &mut rng, &mut victim);
+        places = job.report_hang(subject, found)?;
+    }
     let new = |place: &Place| matches!(place, Place::Before { visit: 1, .. });
     job.tally().places.store(places.len() as u64, Relaxed);
     job.tally().instructions.store(places.iter().filter(|p| new(p)).count() as u64, Relaxed);
@@ -56,7 +62,8 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     while job.goes_on() && round < 4 * (job.rounds + 16) {
         let nth = if job.rounds < mine { round * mine / job.rounds } else { round } % mine;
         let at = (nth * job.workers + job.worker) as usize;
-        if one(job, subject, &mut troupe, &mut rng, places[at])? && !covered[at] {
+        let hit = one(job, subject, &mut troupe, &mut rng, &mut victim, places[at]);
+        if job.report_hang(subject, hit)? && !covered[at] {
             covered[at] = true;
             add(&job.tally().places_hit, 1);
             add(&job.tally().instructions_hit, u64::from(new(&places[at])));
@@ -86,7 +93,8 @@ fn set(
     subject: &mut dyn Subject,
     troupe: &mut Troupe<'_>,
     rng: &mut Rng,
-) -> Result<(Traced, Vec<crate::scene::Dead>), Hang> {
+    victim: &mut Option<Traced>,
+) -> Result<Vec<Dead>, Hang> {
     let mut dead = Vec::new();
     let others = job.scene.bystanders;
     if others > 0 {
@@ -98,7 +106,7 @@ fn set(
     }
     subject.prepare(job.scene)?;
     let child = Child::spawn(Birth::Plain, || job.play_traced(VICTIM)).map_err(failed)?;
-    let victim = Traced::new(child, job.limit).map_err(failed)?;
+    *victim = Some(Traced::new(child, job.limit).map_err(failed)?);
     troupe.begin(0)?;
     let start = Instant::now();
     for seat in VICTIM + 1..=VICTIM + others {
@@ -111,7 +119,7 @@ fn set(
             std::thread::sleep(Duration::from_micros(50));
         }
     }
-    Ok((victim, dead))
+    Ok(dead)
 }
 
 fn all_places(
@@ -119,8 +127,10 @@ fn all_places(
     subject: &mut dyn Subject,
     troupe: &mut Troupe<'_>,
     rng: &mut Rng,
+    victim: &mut Option<Traced>,
 ) -> Result<Vec<Place>, Hang> {
-    let (mut victim, mut dead) = set(job, subject, troupe, rng)?;
+    let mut dead = set(job, subject, troupe, rng, victim)?;
+    let Some(victim) = victim else { return Ok(Vec::new()) };
     let mut visits = HashMap::<u64, u32>::new();
     let mut places = Vec::new();
     let mut slept = false;
@@ -165,10 +175,12 @@ fn one(
     subject: &mut dyn Subject,
     troupe: &mut Troupe<'_>,
     rng: &mut Rng,
+    victim: &mut Option<Traced>,
     place: Place,
 ) -> Result<bool, Hang> {
-    let (mut victim, mut dead) = set(job, subject, troupe, rng)?;
-    let hit = run_to(job, subject, &mut victim, place)?;
+    let mut dead = set(job, subject, troupe, rng, victim)?;
+    let Some(victim) = victim else { return Ok(false) };
+    let hit = run_to(job, subject, victim, place)?;
     let start = Instant::now();
     if !victim.child.kill(job.limit) {
         return Err(Hang("a traced process does not die".to_owned()));

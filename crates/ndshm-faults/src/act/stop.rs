@@ -16,7 +16,8 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
     let mut troupe = Troupe::new(job);
     troupe.fill(1..=job.scene.players, |_| crate::child::Birth::Plain, || rng.next())?;
     while job.goes_on() {
-        round(job, subject, &mut troupe, &mut rng)?;
+        let outcome = round(job, subject, &mut troupe, &mut rng);
+        job.report_hang(subject, outcome)?;
     }
     Ok(())
 }
