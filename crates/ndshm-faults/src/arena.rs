@@ -2,10 +2,11 @@
 //! the words by which they agree, which nothing under test ever touches.
 
 use std::os::fd::AsFd;
-use std::sync::atomic::Ordering::Relaxed;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use ndshm_sync::Region;
+use ndshm_sync::{EventCount, Region};
 use ndshm_testkit::SharedMemory;
 
 use crate::seat::Seat;
@@ -14,6 +15,9 @@ use crate::violation::Violations;
 
 /// Bytes of the region: members and the primitive.
 const REGION: usize = 64 * 1024;
+
+/// Where in it something is made anew for each round.
+const RENEWED: usize = 48 * 1024;
 
 /// Seats: the first is the survivor's, the last that of those who orphan, the others the players'.
 pub const SEATS: usize = 8;
@@ -37,6 +41,8 @@ pub struct Control {
     pub(crate) violations: Violations,
     pub(crate) tally: Tally,
     pub(crate) seats: [Seat; SEATS],
+    /// A primitive that has no place of its own in a region.
+    pub events: EventCount,
 }
 
 /// Shared memory of one campaign, mapped for the rest of the process's life.
@@ -67,6 +73,21 @@ impl Arena {
         // (`create`, `clear`); the words of `Control` lie behind it, and all who use the region
         // lay out the same primitive in it.
         unsafe { Region::new(self.memory.base(), REGION, self.memory.file().as_fd()) }
+    }
+
+    /// Where something lies that is made anew for each round, beyond what any layout has handed out.
+    #[must_use]
+    pub fn renewed<T>(&self) -> NonNull<T> {
+        assert!(align_of::<T>() <= 4096, "no place that is so aligned");
+        // SAFETY: within the region.
+        unsafe { self.memory.base().add(RENEWED) }.cast()
+    }
+
+    /// Makes it anew: all zero. Nobody else may be using it.
+    pub fn renew(&self) {
+        for offset in (RENEWED..RENEWED + 4096).step_by(8) {
+            self.memory.word(offset).store(0, SeqCst);
+        }
     }
 
     /// The words by which the processes agree.

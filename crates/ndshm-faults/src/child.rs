@@ -170,9 +170,7 @@ impl Child {
             };
             let set = sigchld();
             // SAFETY: a valid set and a valid time; who sent it is not asked for.
-            unsafe {
-                libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const timeout)
-            };
+            unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const timeout) };
         }
     }
 

@@ -74,6 +74,7 @@ impl Job {
     pub(crate) fn play(&self, seat: usize, seed: u64) {
         let words = &self.control().seats[seat];
         words.clear();
+        words.plays.store(1, SeqCst);
         if self.act == Act::Storm {
             storm::begin(&words.signals);
         }
@@ -110,6 +111,7 @@ impl Job {
     pub(crate) fn play_traced(&self, seat: usize) {
         let words = &self.control().seats[seat];
         words.clear();
+        words.plays.store(1, SeqCst);
         let mut stage = Stage::enter(self.arena, seat, self.limit);
         stage.done = words.read().0;
         stage.once = true;
@@ -124,6 +126,7 @@ impl Job {
     pub(crate) fn orphan(&self, death: Death) -> std::io::Result<Child> {
         let words = &self.control().seats[ORPHANER];
         words.clear();
+        words.plays.store(1, SeqCst);
         Child::spawn(Birth::Plain, || {
             let mut stage = Stage::enter(self.arena, ORPHANER, self.limit);
             stage.done = words.read().0;
@@ -136,7 +139,9 @@ impl Job {
 
     /// What is known of one that has died.
     pub(crate) fn dead(&self, seat: usize) -> Dead {
-        let (done, at) = self.control().seats[seat].read();
+        let words = &self.control().seats[seat];
+        let (done, at) = words.read();
+        words.plays.store(0, SeqCst);
         add(&self.tally().kills, 1);
         Dead { seat, at, done }
     }

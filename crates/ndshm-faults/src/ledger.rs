@@ -153,9 +153,8 @@ pub fn told(stage: &Stage, dead: &[Dead]) -> Vec<bool> {
     let of_one = |one: &Dead| {
         let told = times(one.seat);
         // One that was told may have died before it could say so, and left the next its own death.
-        let heir = |other: &Dead| {
-            other.seat != one.seat && matches!(other.at, At::Wanting | At::Mending)
-        };
+        let heir =
+            |other: &Dead| other.seat != one.seat && matches!(other.at, At::Wanting | At::Mending);
         let possible = match one.at {
             at if at.is_inside() => u64::from(!dead.iter().any(heir))..=1,
             // Beside the instruction that takes or releases.
@@ -164,7 +163,10 @@ pub fn told(stage: &Stage, dead: &[Dead]) -> Vec<bool> {
         };
         if !possible.contains(&told) {
             let what = if told == 0 { Violation::Torn } else { Violation::Other };
-            stage.report(what, &format!("{one:?} died, and that was told {told} times; all dead: {dead:?}"));
+            stage.report(
+                what,
+                &format!("{one:?} died, and that was told {told} times; all dead: {dead:?}"),
+            );
         }
         told > 0
     };

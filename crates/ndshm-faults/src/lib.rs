@@ -53,10 +53,7 @@ use options::Options;
 /// `arguments` begin with the program's name. The exit status is 0 when nothing was violated, 1 when
 /// something was, 2 for arguments that cannot be used.
 #[must_use]
-pub fn run(
-    arguments: impl IntoIterator<Item = String>,
-    primitives: &[Primitive],
-) -> u8 {
+pub fn run(arguments: impl IntoIterator<Item = String>, primitives: &[Primitive]) -> u8 {
     let options = match Options::try_parse_from(arguments) {
         Ok(options) => options,
         Err(e) => {

@@ -32,9 +32,8 @@ pub(crate) fn faults(options: &Options, all: &[Primitive]) -> Result<Vec<Fault>,
     if let Some(unknown) = options.only.iter().find(|only| all.iter().all(|p| p.name != **only)) {
         return Err(format!("no primitive is called {unknown:?}; there are: {}", names()));
     }
-    let wanted = |p: &&Primitive| {
-        options.only.is_empty() || options.only.iter().any(|only| only == p.name)
-    };
+    let wanted =
+        |p: &&Primitive| options.only.is_empty() || options.only.iter().any(|only| only == p.name);
     let mut faults = Vec::new();
     for &primitive in all.iter().filter(wanted) {
         for scene in primitive.scenes {

@@ -116,8 +116,8 @@ pub trait Subject {
         Ok(())
     }
 
-    /// Survivor, during a round, before, between or after the kills: lets go of what it has prepared
-    /// with.
+    /// Survivor, during a round, before, between or after the kills, and whenever a victim that is
+    /// traced sleeps: lets go of what it has prepared with.
     fn relent(&mut self) {}
 
     /// Survivor, after the kills: has the living come to the end of their turns.

@@ -81,7 +81,8 @@ pub struct Seat {
     pub(crate) member: AtomicU64,
     /// The value of the gate that it went through last.
     pub(crate) passed: AtomicU32,
-    padding: AtomicU32,
+    /// 1 while it plays; kept by the survivor.
+    pub(crate) plays: AtomicU32,
     /// How often others were told that this one died with what it had.
     pub told: AtomicU64,
     /// Signals that it took.
@@ -112,6 +113,12 @@ impl Seat {
     pub fn read(&self) -> (u64, At) {
         let word = self.state.load(SeqCst);
         (word >> 8, At::from_bits(word & 0xff))
+    }
+
+    /// Whether there is a living player in it.
+    #[must_use]
+    pub fn plays(&self) -> bool {
+        self.plays.load(SeqCst) != 0
     }
 
     /// What it does.

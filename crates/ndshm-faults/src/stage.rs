@@ -68,7 +68,17 @@ impl Stage {
     pub(crate) fn look_on(arena: &'static Arena, limit: Duration) -> Self {
         let members = Members::join(arena.region()).expect("cannot join the region");
         let members = Box::leak(Box::new(members));
-        Self { arena, members, seat: SURVIVOR, done: 0, limit, dwell: None, forks: false, once: false, death: None }
+        Self {
+            arena,
+            members,
+            seat: SURVIVOR,
+            done: 0,
+            limit,
+            dwell: None,
+            forks: false,
+            once: false,
+            death: None,
+        }
     }
 
     /// The words by which the processes agree.

@@ -68,9 +68,7 @@ impl<'a> Troupe<'a> {
     /// Those who live and have gone through the gate as it is open now.
     pub(crate) fn begun(&self) -> impl Iterator<Item = usize> + '_ {
         let now = self.job.control().gate.load(SeqCst);
-        self.living().filter(move |&seat| {
-            self.job.control().seats[seat].passed.load(SeqCst) == now
-        })
+        self.living().filter(move |&seat| self.job.control().seats[seat].passed.load(SeqCst) == now)
     }
 
     /// Waits until all but `some` of the living are done.

@@ -51,17 +51,20 @@ pub(crate) fn run(job: &Job, subject: &mut dyn Subject) -> Result<(), Hang> {
         let found = all_places(job, subject, &mut troupe, &mut rng, &mut victim);
         places = job.report_hang(subject, found)?;
     }
+    // Each worker its own part; where fewer rounds are wanted, evenly spread ones.
+    let part = |(i, _): &(usize, Place)| *i as u64 % job.workers == job.worker;
+    let places: Vec<Place> =
+        places.into_iter().enumerate().filter(part).map(|(_, place)| place).collect();
     let new = |place: &Place| matches!(place, Place::Before { visit: 1, .. });
-    job.tally().places.store(places.len() as u64, Relaxed);
+    let mine = places.len() as u64;
+    job.tally().places.store(mine, Relaxed);
     job.tally().instructions.store(places.iter().filter(|p| new(p)).count() as u64, Relaxed);
 
-    // Each worker its own part; where fewer rounds are wanted, evenly spread ones.
-    let mine = (places.len() as u64 - job.worker).div_ceil(job.workers);
     let mut covered = vec![false; places.len()];
     let mut round = 0;
     while job.goes_on() && round < 4 * (job.rounds + 16) {
         let nth = if job.rounds < mine { round * mine / job.rounds } else { round } % mine;
-        let at = (nth * job.workers + job.worker) as usize;
+        let at = nth as usize;
         let hit = one(job, subject, &mut troupe, &mut rng, &mut victim, places[at]);
         if job.report_hang(subject, hit)? && !covered[at] {
             covered[at] = true;
@@ -142,13 +145,15 @@ fn all_places(
             places.push(Place::Before { instruction, visit: *visit });
         }
         let mut came = victim.step(SLEEPS).map_err(failed)?;
-        if came == Came::ToNothing && !slept {
-            slept = true;
-            places.push(Place::Asleep);
-            subject.relent();
-        }
-        if came == Came::ToNothing {
-            came = victim.wait(job.limit).map_err(failed)?;
+        let start = Instant::now();
+        while came == Came::ToNothing && start.elapsed() < job.limit {
+            if victim.child.sleeps() {
+                if !std::mem::replace(&mut slept, true) {
+                    places.push(Place::Asleep);
+                }
+                subject.relent();
+            }
+            came = victim.wait(SLEEPS).map_err(failed)?;
         }
         match came {
             Came::ToAStop => {}
@@ -220,7 +225,6 @@ fn run_to(
             visit - already
         }
     };
-    let mut relented = false;
     for _ in 0..visits {
         let mut came = victim.go_on(SLEEPS).map_err(failed)?;
         let start = Instant::now();
@@ -228,8 +232,7 @@ fn run_to(
             if matches!(place, Place::Asleep) && victim.child.sleeps() {
                 return Ok(true);
             }
-            if !relented && victim.child.sleeps() {
-                relented = true;
+            if victim.child.sleeps() {
                 subject.relent();
             }
             if start.elapsed() > job.limit {

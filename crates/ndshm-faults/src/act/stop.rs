@@ -49,12 +49,12 @@ fn round(
     } else {
         std::thread::sleep(Duration::from_micros(rng.below(3000)));
     }
-    subject.relent();
-    subject.finish();
     let resumed = Instant::now();
     if let Some(player) = troupe.player(seat) {
         player.signal(libc::SIGCONT);
     }
+    subject.relent();
+    subject.finish();
     troupe.end()?;
     subject.check(&[])?;
     match row {

@@ -1,9 +1,12 @@
 //! The primitives, one a module: what their players do, and what the survivor checks.
 
 mod barrier;
+mod channel;
 mod condvar;
 mod exclusive;
+mod latch;
 mod mutex;
+mod once;
 mod rwlock;
 mod semaphore;
 mod seqlock;
@@ -18,5 +21,11 @@ pub const ALL: &[Primitive] = &[
     condvar::CONDVAR,
     semaphore::REPORTING,
     semaphore::RETURNING,
+    channel::SIGNAL_SEMAPHORE,
+    channel::AUTO_EVENT,
+    channel::MANUAL_EVENT,
+    channel::EVENT_COUNT,
+    once::ONCE_CELL,
+    latch::LATCH,
     barrier::BARRIER,
 ];

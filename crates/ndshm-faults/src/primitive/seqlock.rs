@@ -90,7 +90,8 @@ impl Played {
             stage.say(At::Changing(0));
             ledger::take_turn(value, seat, |k| {
                 if k == 4 {
-                    stage.fork(|| matches!(lock.try_write(ledger::fresh()), Err(LockError::Forked)));
+                    stage
+                        .fork(|| matches!(lock.try_write(ledger::fresh()), Err(LockError::Forked)));
                 }
                 stage.changing(k);
             });
