@@ -1,38 +1,36 @@
-//! A fair comparison on an unfair machine: all in turns, medians, ratios.
+//! A fair comparison on an unfair machine: all in turns, medians.
 
 use std::time::Duration;
 
 /// A name, and what takes the time for that many operations.
 pub type Contender<'a> = (&'a str, Box<dyn FnMut(u64) -> Duration + 'a>);
 
-/// Measures all in turns of at least `slice`, prints a table with the ratio to the one named
-/// `yardstick`, and returns the ratio of the first.
+/// What became of a contender: nanoseconds for one operation.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// Its name.
+    pub name: String,
+    /// The median of all rounds.
+    pub median: f64,
+    /// The first and third quartiles.
+    pub quartiles: (f64, f64),
+}
+
+/// Measures all in turns of at least `slice`, each round beginning with another.
 ///
 /// # Panics
 ///
-/// When there is no such yardstick.
+/// When there is nothing to measure.
 pub fn interleaved(
-    title: &str,
-    yardstick: &str,
     slice: Duration,
+    rounds: usize,
     contenders: &mut [Contender<'_>],
-) -> f64 {
-    const ROUNDS: usize = 151;
-
+) -> Vec<Measured> {
+    assert!(rounds > 0 && !contenders.is_empty(), "nothing to measure");
     // As many operations for each as fit the slice; the same in all rounds.
-    let counts: Vec<u64> = contenders
-        .iter_mut()
-        .map(|(_, run)| {
-            let mut count = 64;
-            // The best of three: one that was interrupted would be given too few.
-            while (0..3).map(|_| run(count)).min() < Some(slice) {
-                count *= 2;
-            }
-            count
-        })
-        .collect();
-    let mut nanos = vec![Vec::with_capacity(ROUNDS); contenders.len()];
-    for round in 0..ROUNDS {
+    let counts: Vec<u64> = contenders.iter_mut().map(|(_, run)| fitting(slice, run)).collect();
+    let mut nanos = vec![Vec::with_capacity(rounds); contenders.len()];
+    for round in 0..rounds {
         // Begins with another each time, so that nobody always follows the same one.
         for i in (0..counts.len()).map(|i| (i + round) % counts.len()) {
             #[allow(clippy::cast_precision_loss, reason = "a count of some thousands")]
@@ -40,18 +38,37 @@ pub fn interleaved(
             nanos[i].push(each);
         }
     }
-    let medians: Vec<f64> = nanos
-        .iter_mut()
-        .map(|all| {
-            all.sort_by(f64::total_cmp);
-            all[ROUNDS / 2]
-        })
-        .collect();
-    let at = contenders.iter().position(|c| c.0 == yardstick).expect("no such yardstick");
-    println!("\n{title} (medians of {ROUNDS} rounds in turns)");
-    println!("{:<28} {:>10} {:>16}", "", "ns", format!("x {yardstick}"));
-    for ((name, _), median) in contenders.iter().zip(&medians) {
-        println!("{name:<28} {median:>10.2} {:>16.3}", median / medians[at]);
+    let measured = contenders.iter().zip(&mut nanos).map(|((name, _), all)| {
+        all.sort_by(f64::total_cmp);
+        let quartiles = (all[rounds / 4], all[rounds * 3 / 4]);
+        Measured { name: (*name).to_owned(), median: all[rounds / 2], quartiles }
+    });
+    measured.collect()
+}
+
+fn fitting(slice: Duration, run: &mut dyn FnMut(u64) -> Duration) -> u64 {
+    let mut count = 4;
+    loop {
+        let took = run(count);
+        // Once more where it was slow: one that was interrupted would be given too few.
+        if took >= slice && run(count).min(took) >= slice {
+            return count;
+        }
+        count *= 2;
     }
-    medians[0] / medians[at]
+}
+
+/// Prints what was measured, beside the one named `yardstick`.
+///
+/// # Panics
+///
+/// When there is no such yardstick.
+pub fn print_table(title: &str, yardstick: &str, measured: &[Measured]) {
+    let unit = measured.iter().find(|m| m.name == yardstick).expect("no such yardstick").median;
+    println!("\n{title}");
+    println!("{:<30} {:>12} {:>22} {:>20}", "", "ns", "quartiles", format!("x {yardstick}"));
+    for m in measured {
+        let quartiles = format!("{:.1} .. {:.1}", m.quartiles.0, m.quartiles.1);
+        println!("{:<30} {:>12.1} {quartiles:>22} {:>20.3}", m.name, m.median, m.median / unit);
+    }
 }

@@ -1,10 +1,16 @@
-//! What the benchmarks share: processors to pin to, and comparison in turns.
+//! What the benchmarks share: processors to pin to, sleep and the clock without a library between,
+//! comparison in turns.
 //!
 //! Absolute times on a shared machine drift by the minute. So what is compared is measured in one
-//! run, in turns ([`interleaved`]), and reported as ratios of medians.
+//! run, in turns ([`interleaved`]), and reported as ratios of medians, each beside what was
+//! promised ([`Target`]).
 
 mod cpu;
 mod interleaved;
+mod system;
+mod target;
 
 pub use cpu::{cpus, pin};
-pub use interleaved::{Contender, interleaved};
+pub use interleaved::{Contender, Measured, interleaved, print_table};
+pub use system::{now, sleep_on, wake};
+pub use target::{Target, Verdict};

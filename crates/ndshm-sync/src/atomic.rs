@@ -1,6 +1,7 @@
 //! The atomics of everything that has a protocol: one place to put others in their stead, which the
 //! models do (`crates/ndshm-models`).
 
+pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 
 /// Keeps a load that follows from being done before a read-modify-write that precedes.

@@ -20,7 +20,7 @@ use crate::wait::SLICE;
 /// | offset | size | what |
 /// |---|---|---|
 /// | 0 | 4 | counts changes, wraps |
-/// | 4 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 4 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

@@ -18,15 +18,18 @@ const UNSURE: Duration = Duration::from_millis(1);
 /// runs at that moment, between whichever two of its instructions, and the changer needs none at
 /// all. (The technique is that of liburcu's and of the asymmetric fences of folly.)
 ///
-/// States of the flag, which is also the futex:
+/// The flag is the lowest bit of a word whose other bits count how often it was cleared; the word is
+/// the futex:
 ///
 /// | from | to | by |
 /// |---|---|---|
-/// | 0 | 1 | one that is about to sleep ([`announce`](Self::announce)) |
-/// | 1 | 0 | one that wakes: before it wakes all ([`wake_all`](Self::wake_all)), before it hands on to one ([`hand_on`](Self::hand_on)), after it found nobody to wake ([`wake_some`](Self::wake_some), which then wakes all, for those who came in between) |
+/// | even | odd, + 1 | one that is about to sleep ([`announce`](Self::announce)), or says that others may ([`keep`](Self::keep)) |
+/// | odd | even, + 1 | one that wakes: before it wakes all ([`wake_all`](Self::wake_all)), before it hands on to one ([`hand_on`](Self::hand_on)), after it found nobody to wake ([`wake_some`](Self::wake_some), which then wakes all, for those who came in between) |
 ///
-/// Whoever sleeps does so while the flag is 1, so one that announced itself before the flag was
-/// cleared, and has not slept yet, looks again instead.
+/// Whoever sleeps does so while the word is the odd number that it announced itself with. So one that
+/// has announced itself before the flag was cleared, and has not slept yet, looks again instead, even
+/// if another has set the flag once more meanwhile: that one may wait for what is yet to come, and the
+/// next wake-up be that far away.
 ///
 /// A death costs a slice of sleep: that of the waker before its system call, or of the only one
 /// that was woken. A flag that the dead left set costs one needless system call.
@@ -43,9 +46,13 @@ pub(crate) enum Look {
     Thorough,
 }
 
+/// The bit of the word that says that somebody sleeps.
+const FLAG: u32 = 1;
+
 /// One that has announced its sleep.
 pub(crate) struct Sleeper<'a> {
-    flag: &'a AtomicU32,
+    word: &'a AtomicU32,
+    announced: u32,
     most: Duration,
 }
 
@@ -59,9 +66,9 @@ impl Sleepers {
     ///
     /// Also for one that was woken by [`hand_on`](Self::hand_on) and gives up instead of going on.
     pub(crate) fn announce(&self, members: &Members<'_>) -> Sleeper<'_> {
-        self.keep();
+        let announced = self.set();
         let sure = members.heavy_fence();
-        Sleeper { flag: &self.0, most: if sure { Duration::MAX } else { UNSURE } }
+        Sleeper { word: &self.0, announced, most: if sure { Duration::MAX } else { UNSURE } }
     }
 
     /// Waits until `look` finds what it waits for, or the deadline has passed (`None`): spins, then
@@ -99,16 +106,20 @@ impl Sleepers {
     /// Says that others may still sleep: by one that was woken by [`hand_on`](Self::hand_on) and goes on
     /// to change the word itself.
     pub(crate) fn keep(&self) {
+        self.set();
+    }
+
+    /// Sets the flag; the word with it.
+    fn set(&self) -> u32 {
         // Relaxed: what follows orders it, the fence of `announce` or the release of the word. The
         // look first spares a line that many read.
-        if self.0.load(Ordering::Relaxed) == 0 {
-            self.0.store(1, Ordering::Relaxed);
-        }
+        let word = self.0.load(Ordering::Relaxed);
+        if word & FLAG != 0 { word } else { self.0.fetch_or(FLAG, Ordering::Relaxed) | FLAG }
     }
 
     /// Whether somebody sleeps, or slept and has not been missed yet.
     pub(crate) fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.0.load(Ordering::Relaxed) & FLAG != 0
     }
 
     /// After a change of the word: wakes one, which will [`keep`](Self::keep) the flag. Until it does,
@@ -155,15 +166,25 @@ impl Sleepers {
 
     #[cold]
     fn clear_and_wake(&self, members: &Members<'_>, most: u32) {
+        let word = self.0.load(Ordering::Relaxed);
+        if word & FLAG == 0 {
+            return; // as below
+        }
+        let even = word.wrapping_add(FLAG);
         // Relaxed: the system call orders it against those who go to sleep, by the kernel's own lock.
-        self.0.store(0, Ordering::Relaxed);
-        members.wake(&self.0, most);
+        // Where this fails another was quicker, and wakes those who sleep; one that has announced
+        // itself since has seen, by the fences of both, what this one changed.
+        let cleared =
+            self.0.compare_exchange(word, even, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if cleared {
+            members.wake(&self.0, most);
+        }
     }
 }
 
 impl Sleeper<'_> {
     /// Sleeps until it is woken, for at most `slice`; may return early. The caller looks again.
     pub(crate) fn sleep(self, members: &Members<'_>, slice: Duration) {
-        members.sleep(self.flag, 1, slice.min(self.most));
+        members.sleep(self.word, self.announced, slice.min(self.most));
     }
 }

@@ -1,8 +1,14 @@
-//! How anything here waits: spin a little, then sleep in bounded slices, until a deadline.
+//! How anything here waits: spin or yield a little, then sleep in bounded slices, until a deadline.
 //!
 //! Every primitive uses this one policy. Spinning and yielding are bounded by elapsed time, never
 //! by a count alone, because what a pause or a yield costs differs a hundredfold between machines.
+//!
+//! Whether to spin or to yield is first a guess, by the number of parties and of processors, and then
+//! what a thread learns: how long a yield takes tells whether it has its processor to itself (spin:
+//! the other one is elsewhere), shares it with those it waits for (yield again, and at once next time),
+//! or with work of others that keeps it (do not yield for some time, sleep instead).
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -16,8 +22,26 @@ pub(crate) const SLICE: Duration = Duration::from_millis(40);
 /// machine) is the worst choice of all: it pays for both.
 const SPIN: Duration = Duration::from_micros(100);
 
+/// A yield that took no longer than this found nobody else on the processor.
+const QUICK_YIELD: Duration = Duration::from_nanos(800);
+
 /// A yield that took longer than this found other work on the processor: sleep, and leave it to it.
 const SLOW_YIELD: Duration = Duration::from_micros(20);
+
+/// A yield that took longer than this lost the processor for somebody's whole turn.
+const LOST_TURN: Duration = Duration::from_micros(500);
+
+/// For so many times as long as a lost turn took nobody yields again: then at most one part in so
+/// many of the time is lost to such yields.
+const YIELD_PAUSE: u32 = 16;
+
+/// The longest spin beside other work: below a slow yield, or two who wait for each other on one
+/// processor would keep each other from yielding.
+const CROWDED_SPIN: Duration = Duration::from_micros(10);
+
+/// How long one who waits for an answer spins before it tries whether a yield helps: many times what
+/// an answer from another processor takes, and not much beside a sleep.
+const BURST: Duration = Duration::from_micros(5);
 
 /// Looks that one who waits for an answer takes with a single pause between them: the answer of one
 /// that spins on another processor comes within a tenth of a microsecond, and a longer gap, or a
@@ -42,7 +66,7 @@ impl Deadline {
         Instant::now().checked_add(timeout).map_or(Self::Never, Self::At)
     }
 
-    /// Whether the caller will not wait at all.
+    /// Whether nothing is to be waited for at all.
     pub(crate) const fn is_passed(self) -> bool {
         matches!(self, Self::Passed)
     }
@@ -62,78 +86,150 @@ impl Deadline {
 /// What a contended acquirer does between two looks at the word, before it sleeps.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    pauses: u32,
+    how: How,
+    /// Whether each of those who take part can have a processor.
+    fits: bool,
+    /// Close looks taken, or pauses in the present gap.
+    count: u32,
     since: Option<Instant>,
-    gap: Gap,
+    burst: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Gap {
-    /// Twice as long each time: many contend for one word.
-    Growing,
-    /// Always short: one waits for an answer. So many looks are close still.
-    Short { close: u32 },
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// Gaps twice as long each time: many contend for one word.
+    BackOff,
+    /// Short gaps: one waits for an answer.
+    Close,
     /// Give the processor to others: those waited for have none of their own.
     Yield,
     /// Do not spin at all: somebody wants an answer now.
-    None,
+    Not,
+}
+
+/// What a thread has learned of the processor that it is on.
+struct Here {
+    /// Those who were waited for last ran when it yielded.
+    shared: Cell<bool>,
+    /// A yield would take long until then.
+    crowded: Cell<Option<Instant>>,
+}
+
+thread_local! {
+    static HERE: Here = const { Here { shared: Cell::new(false), crowded: Cell::new(None) } };
 }
 
 impl Spin {
     /// For a lock: exponential back-off while there is a second processor to release it.
     pub(crate) fn for_lock() -> Self {
-        Self::with(if processors() > 1 { Gap::Growing } else { Gap::Yield })
+        let fits = processors() > 1;
+        Self::with(if fits { How::BackOff } else { How::Yield }, fits)
     }
 
     /// For a meeting of `parties`: spin when each can have a processor, yield when not.
     pub(crate) fn for_parties(parties: usize) -> Self {
-        Self::with(if parties <= processors() {
-            Gap::Short { close: CLOSE_LOOKS }
-        } else {
-            Gap::Yield
-        })
+        let fits = parties <= processors();
+        let spin = fits && !HERE.with(|here| here.shared.get());
+        Self::with(if spin { How::Close } else { How::Yield }, fits)
     }
 
     /// For who will not wait.
     pub(crate) fn none() -> Self {
-        Self::with(Gap::None)
+        Self::with(How::Not, false)
     }
 
-    fn with(gap: Gap) -> Self {
-        Self { pauses: 1, since: None, gap }
+    fn with(how: How, fits: bool) -> Self {
+        Self { how, fits, count: 0, since: None, burst: None }
     }
 
     /// Passes a little time; `false` when it is time to sleep instead.
     pub(crate) fn pass(&mut self) -> bool {
-        let most = match &mut self.gap {
-            Gap::Growing => MOST_PAUSES,
-            Gap::Short { close: 0 } => 8,
-            Gap::Short { close } => {
-                *close -= 1;
-                std::hint::spin_loop();
-                return true;
-            }
-            Gap::Yield => return self.yield_once(),
-            Gap::None => return false,
-        };
-        for _ in 0..self.pauses {
-            std::hint::spin_loop();
+        match self.how {
+            How::BackOff => self.back_off(),
+            How::Close => self.look_closely(),
+            How::Yield => self.yield_once(Instant::now()),
+            How::Not => false,
         }
-        if self.pauses < most {
-            self.pauses *= 2;
-            return true;
-        }
-        // The clock is read only once the cheap rounds are used up.
-        let now = Instant::now();
-        now - *self.since.get_or_insert(now) < SPIN
     }
 
-    fn yield_once(&mut self) -> bool {
-        let before = Instant::now();
+    fn back_off(&mut self) -> bool {
+        let pauses = (self.count * 2).clamp(1, MOST_PAUSES);
+        self.count = pauses;
+        pause(pauses);
+        // The clock is read only once the cheap rounds are used up.
+        pauses < MOST_PAUSES || {
+            let now = Instant::now();
+            now - *self.since.get_or_insert(now) < SPIN
+        }
+    }
+
+    fn look_closely(&mut self) -> bool {
+        if self.count < CLOSE_LOOKS {
+            self.count += 1;
+            pause(1);
+            return true;
+        }
+        pause(8);
+        let now = Instant::now();
+        let spinning = now - *self.since.get_or_insert(now);
+        if now - *self.burst.get_or_insert(now) < BURST {
+            spinning < SPIN
+        } else if HERE.with(|here| here.is_crowded(now)) {
+            spinning < CROWDED_SPIN
+        } else {
+            self.yield_once(now)
+        }
+    }
+
+    fn yield_once(&mut self, before: Instant) -> bool {
+        let since = *self.since.get_or_insert(before);
+        if HERE.with(|here| here.is_crowded(before)) {
+            // Neither a yield nor, where those waited for are on this processor too, a spin.
+            return false;
+        }
         std::thread::yield_now();
         let after = Instant::now();
-        let since = *self.since.get_or_insert(before);
-        after - before < SLOW_YIELD && after - since < SPIN
+        self.learn(after - before, after) && after - since < SPIN
+    }
+
+    /// From how long a yield took; whether to look again before it sleeps.
+    fn learn(&mut self, took: Duration, after: Instant) -> bool {
+        if took > LOST_TURN {
+            HERE.with(|here| here.crowded.set(Some(after + took * YIELD_PAUSE)));
+        }
+        if took > SLOW_YIELD {
+            return false;
+        }
+        let alone = took <= QUICK_YIELD && self.fits;
+        self.how = if alone { How::Close } else { How::Yield };
+        self.burst = Some(after);
+        true
+    }
+}
+
+impl Drop for Spin {
+    fn drop(&mut self) {
+        if self.fits && self.how != How::BackOff {
+            HERE.with(|here| here.shared.set(self.how == How::Yield));
+        }
+    }
+}
+
+impl Here {
+    fn is_crowded(&self, now: Instant) -> bool {
+        let until = self.crowded.get();
+        until.is_some_and(|until| {
+            now < until || {
+                self.crowded.set(None);
+                false
+            }
+        })
+    }
+}
+
+fn pause(times: u32) {
+    for _ in 0..times {
+        std::hint::spin_loop();
     }
 }
 
@@ -161,12 +257,66 @@ mod tests {
 
     #[test]
     fn spinning_ends() {
-        for mut spin in [Spin::for_lock(), Spin::for_parties(1), Spin::for_parties(10_000)] {
+        let shared = Spin::with(How::Yield, true);
+        for mut spin in [Spin::for_lock(), Spin::for_parties(1), Spin::for_parties(10_000), shared]
+        {
             let mut rounds = 0_u64;
             while spin.pass() {
                 rounds += 1;
                 assert!(rounds < 100_000_000, "a spin that never gives up");
             }
         }
+    }
+
+    #[test]
+    fn how_long_a_yield_took_tells_who_else_is_there() {
+        let now = Instant::now();
+        let shared = || HERE.with(|here| here.shared.get());
+        let mut spin = Spin::with(How::Close, true);
+        assert!(spin.learn(Duration::from_micros(3), now));
+        assert_eq!(spin.how, How::Yield, "one that is waited for ran");
+        drop(spin);
+        assert!(shared());
+        assert_eq!(Spin::for_parties(1).how, How::Yield, "the next begins with what helped");
+
+        let mut spin = Spin::with(How::Yield, true);
+        assert!(spin.learn(Duration::from_nanos(300), now));
+        assert_eq!(spin.how, How::Close, "nobody ran");
+        drop(spin);
+        assert!(!shared());
+
+        let mut spin = Spin::with(How::Close, true);
+        assert!(!spin.learn(Duration::from_micros(100), now), "somebody ran for long");
+        assert!(!HERE.with(|here| here.is_crowded(now)));
+        assert!(!spin.learn(Duration::from_millis(3), now), "for a whole turn");
+        assert!(HERE.with(|here| here.is_crowded(now + Duration::from_millis(40))));
+    }
+
+    #[test]
+    fn those_who_do_not_fit_never_spin() {
+        for _ in 0..1000 {
+            let mut spin = Spin::with(How::Yield, false);
+            while spin.pass() {
+                assert_eq!(spin.how, How::Yield);
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_turn_is_paid_for_with_less_yielding() {
+        let now = Instant::now();
+        HERE.with(|here| here.crowded.set(Some(now + Duration::from_secs(100))));
+        let mut sharing = Spin::with(How::Yield, true);
+        assert!(!sharing.pass(), "sleeps at once");
+        let mut apart = Spin::with(How::Close, true);
+        while apart.pass() {
+            assert_eq!(apart.how, How::Close, "a yield beside work that keeps the processor");
+        }
+        assert!(apart.since.is_some_and(|since| since.elapsed() < SPIN * 100));
+        HERE.with(|here| {
+            assert!(here.is_crowded(now));
+            assert!(!here.is_crowded(now + Duration::from_secs(101)), "for some time only");
+            assert!(!here.is_crowded(now));
+        });
     }
 }

@@ -33,7 +33,7 @@ const DEPARTED: u64 = 5;
 /// |---|---|---|
 /// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
 /// | 8 | 8 | the phase word, below |
-/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 16 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 20 | 44 | zero |
 ///
 /// then for the party of rank *r*, at 64 x (*r* + 1):
@@ -273,7 +273,8 @@ impl RawBarrier<'_> {
     /// Only those who have not arrived are asked after: the others have done their part.
     fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
         let mut missing = self.parties.iter().filter(|p| !p.is_done(attempt));
-        missing.any(|p| p.absence(self.members, attempt).is_some())
+        // Of one found dead all that it wrote is seen: it may have arrived between the two looks.
+        missing.any(|p| p.absence(self.members, attempt).is_some() && !p.is_done(attempt))
     }
 
     /// Ends the attempt complete if it waits for nobody; how it ended, where it has.

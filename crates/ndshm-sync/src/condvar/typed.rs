@@ -1,10 +1,10 @@
 //! The handle that a process works with.
 
-use std::error::Error;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::raw::RawCondvar;
+use super::timeout::{TimedGuard, WaitTimeoutResult};
 use crate::inspect::Inspection;
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
@@ -85,7 +85,6 @@ pub struct Condvar<'m> {
 
 /// A guard that came back, as the result of a wait.
 type Waited<G> = Result<G, LockError<G>>;
-type TimedGuard<'g, T> = (MutexGuard<'g, T>, WaitTimeoutResult);
 
 impl<'m> Condvar<'m> {
     /// The condvar at `cell`, for this membership.
@@ -372,55 +371,6 @@ impl<'m> Condvar<'m> {
         let mut spin = Spin::for_parties(2);
         let called = self.cell.raw.wait(self.members, ticket, &mut spin, deadline, look);
         Ok((lock, WaitTimeoutResult { timed_out: !called }))
-    }
-}
-
-/// Whether a wait with a time-out timed out, as in `std::sync`.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// # let members = ndshm_testkit::members!();
-/// # let mut layout = members.layout();
-/// let (ready, changed) = (layout.mutex(0_u32)?, layout.condvar()?);
-/// let (_guard, result) = changed.wait_timeout(ready.lock()?, Duration::ZERO)?;
-/// assert!(result.timed_out());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitTimeoutResult {
-    timed_out: bool,
-}
-
-impl WaitTimeoutResult {
-    /// Whether the time was up before anybody notified. What was waited for may be true all the same.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # let members = ndshm_testkit::members!();
-    /// # let mut layout = members.layout();
-    /// # let (ready, changed) = (layout.mutex(1_u32)?, layout.condvar()?);
-    /// let at_once = changed.wait_timeout_while(ready.lock()?, Duration::ZERO, |r| *r == 0)?;
-    /// assert!(!at_once.1.timed_out());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn timed_out(&self) -> bool {
-        self.timed_out
-    }
-}
-
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error + Send + Sync> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
     }
 }
 

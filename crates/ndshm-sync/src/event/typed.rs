@@ -18,7 +18,7 @@ use crate::wait_error::WaitError;
 /// |---|---|---|
 /// | 0 | 8 | what lies here, and who resets it; written once by [`Layout`](crate::Layout) |
 /// | 8 | 8 | how often it was set |
-/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 16 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 20 | 44 | zero |
 /// | 64 | 8 | how many of the sets are over: the event is set while this is less |
 /// | 72 | 56 | zero |

@@ -10,6 +10,7 @@ mod fork;
 mod id;
 mod identity;
 mod options;
+mod slot;
 mod table;
 
 use std::marker::PhantomData;
@@ -26,7 +27,7 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
-use table::{SLOTS, Stamp, Table};
+use table::{SLOTS, Table};
 
 /// This process's membership of a region; dropping it leaves.
 ///
@@ -123,7 +124,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, None)
+        JoinOptions::default().join(region)
     }
 
     /// As [`join`](Self::join), with a rank that reports and errors will name.
@@ -141,10 +142,10 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, Some(rank))
+        JoinOptions::default().rank(rank).join(region)
     }
 
-    /// Joins otherwise than [`join`](Self::join) does: by the portable backend.
+    /// Joins otherwise than [`join`](Self::join) does: by the portable backend, or without /proc.
     ///
     /// ```
     /// use ndshm_sync::{Backend, Members};
@@ -159,12 +160,8 @@ impl<'a> Members<'a> {
         JoinOptions::default()
     }
 
-    fn join_with(
-        region: Region<'a>,
-        backend: &Backend,
-        rank: Option<u32>,
-    ) -> Result<Self, JoinError> {
-        let plan = Plan::new(backend, &region)?;
+    fn join_with(region: Region<'a>, options: &JoinOptions) -> Result<Self, JoinError> {
+        let plan = Plan::new(options, &region)?;
         let need = Self::SIZE + plan.size();
         let table: NonNull<Table> =
             region.at(0).filter(|_| need <= region.len()).ok_or(JoinError::Region {
@@ -181,9 +178,9 @@ impl<'a> Members<'a> {
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let (slot, seat) = plan.take(t)?;
+        let (slot, seat) = plan.take(t, &list)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
-        let generation = t.publish(slot, std::process::id(), rank);
+        let generation = t.publish(slot, std::process::id(), options.rank);
         list.add(seat.listed());
         drop(list);
 
@@ -300,9 +297,8 @@ impl<'a> Members<'a> {
         if id == self.me || !self.is_mine() {
             return true;
         }
-        let Some(stamp) = self.table().stamp(id.slot) else { return false };
-        // A slot is taken anew only after its lock came free, so another generation is proof.
-        stamp.generation == id.generation && self.seat.is_held(id.slot).unwrap_or(true)
+        let is_held = || self.seat.is_held(id.slot);
+        self.table().slot(id.slot).is_some_and(|slot| slot.is_held(id.generation, is_held))
     }
 
     /// What is known of that member, alive or not. Some loads, no system call.
@@ -316,9 +312,9 @@ impl<'a> Members<'a> {
     /// ```
     #[must_use]
     pub fn describe(&self, id: MemberId) -> Member {
-        let table = self.table();
-        let known = table.stamp(id.slot).filter(|s| s.generation == id.generation);
-        Member { id, pid: known.map(|s| s.pid), rank: known.and_then(|_| table.rank(id.slot)) }
+        let slot = self.table().slot(id.slot);
+        let known = slot.map(|s| (s, s.stamp())).filter(|(_, t)| t.generation == id.generation);
+        Member { id, pid: known.map(|(_, t)| t.pid), rank: known.and_then(|(s, _)| s.rank()) }
     }
 
     /// The members that are alive now, this one included. A system call for each slot ever used, as
@@ -335,7 +331,7 @@ impl<'a> Members<'a> {
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
-            let Stamp { generation, .. } = self.table().stamp(slot)?;
+            let generation = self.table().slot(slot)?.stamp().generation;
             let id = MemberId { slot, generation };
             (generation != 0 && self.is_alive(id)).then(|| self.describe(id))
         })
@@ -363,9 +359,9 @@ impl Drop for Members<'_> {
             return; // The slot is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.seat.listed());
-        // SAFETY: dropped once, here, and the identity is this process's, so what the seat holds is
+        // SAFETY: taken once, here, and the identity is this process's, so what the seat holds is
         // this value's own (seat invariant 1).
-        unsafe { ManuallyDrop::drop(&mut self.seat) };
+        let seat = unsafe { ManuallyDrop::take(&mut self.seat) };
+        seat.leave(&mut list);
     }
 }

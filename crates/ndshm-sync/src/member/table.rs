@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::JoinError;
 use super::options::BackendKind;
+use super::slot::Slot;
 
 /// Slots in the table: what fills 16 KiB.
 pub(super) const SLOTS: usize = 1020;
@@ -33,28 +34,7 @@ pub(super) struct Table {
     slots: [Slot; SLOTS],
 }
 
-/// # Layout
-///
-/// | offset | size | what |
-/// |---|---|---|
-/// | 0 | 8 | generation << 32, process id; written by the holder of the slot's byte lock |
-/// | 8 | 8 | rank + 1, or 0; written by the same, before the generation |
-#[repr(C)]
-#[derive(Debug)]
-struct Slot {
-    stamp: AtomicU64,
-    rank: AtomicU64,
-}
-
 const _: () = assert!(size_of::<Table>() == 16 * 1024);
-
-/// Who took a slot last.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stamp {
-    pub(super) generation: u32,
-    /// For reports only.
-    pub(super) pid: u32,
-}
 
 impl Table {
     /// Claims fresh memory for this version and `backend`.
@@ -76,22 +56,9 @@ impl Table {
         }
     }
 
-    /// Whether anybody has ever had `slot`.
-    pub(super) fn is_used(&self, slot: u16) -> bool {
-        self.stamp(slot).is_some_and(|stamp| stamp.generation != 0)
-    }
-
-    /// The last stamp of `slot`; `None` where there is no such slot (a corrupted word).
-    pub(super) fn stamp(&self, slot: u16) -> Option<Stamp> {
-        // Acquire pairs with the Release in `publish`: with the generation comes the rank.
-        let word = self.slots.get(usize::from(slot))?.stamp.load(Ordering::Acquire);
-        #[allow(clippy::cast_possible_truncation, reason = "takes the fields out of the word")]
-        Some(Stamp { generation: (word >> 32) as u32, pid: word as u32 })
-    }
-
-    pub(super) fn rank(&self, slot: u16) -> Option<u32> {
-        let word = self.slots.get(usize::from(slot))?.rank.load(Ordering::Relaxed);
-        u32::try_from(word.checked_sub(1)?).ok()
+    /// `None` where there is no such slot (a corrupted word).
+    pub(super) fn slot(&self, slot: u16) -> Option<&Slot> {
+        self.slots.get(usize::from(slot))
     }
 
     /// Has `lock` take a slot that no living process holds, and gives what it returned for that.
@@ -104,7 +71,7 @@ impl Table {
     ) -> io::Result<Option<(u16, L)>> {
         // Slots never used come first: one look in memory finds them, where a used one must be
         // tried with a system call; and the dead stay nameable for as long as possible.
-        let unused = |s: &Slot| s.stamp.load(Ordering::Relaxed) == 0;
+        let unused = |s: &Slot| s.stamp().generation == 0;
         let fresh = self.slots.iter().enumerate().filter(|(_, s)| unused(s));
         let all = self.slots.iter().enumerate();
         for (slot, s) in fresh.chain(all) {
@@ -118,16 +85,7 @@ impl Table {
 
     /// Writes the stamp of a slot whose lock the caller holds; returns the new generation.
     pub(super) fn publish(&self, slot: u16, pid: u32, rank: Option<u32>) -> u32 {
-        let s = &self.slots[usize::from(slot)];
-        #[allow(clippy::cast_possible_truncation, reason = "takes the field out of the word")]
-        let before = (s.stamp.load(Ordering::Relaxed) >> 32) as u32;
-        // Never 0, which means "never used". After 2^32 joins of one slot the count begins anew;
-        // a word would have to name a dead member for that long to be taken for a living one.
-        let generation = before.wrapping_add(1).max(1);
-        s.rank.store(rank.map_or(0, |r| u64::from(r) + 1), Ordering::Relaxed);
-        // Release: who sees this generation sees the rank that goes with it.
-        s.stamp.store(u64::from(generation) << 32 | u64::from(pid), Ordering::Release);
-        generation
+        self.slots[usize::from(slot)].publish(pid, rank)
     }
 }
 
@@ -140,7 +98,5 @@ mod tests {
     fn the_layout_is_as_documented() {
         assert_eq!(offset_of!(Table, version), 0);
         assert_eq!(offset_of!(Table, slots), 64);
-        assert_eq!(size_of::<Slot>(), 16);
-        assert_eq!(offset_of!(Slot, rank), 8);
     }
 }

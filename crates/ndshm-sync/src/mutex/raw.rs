@@ -26,7 +26,7 @@ pub(super) const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// |---|---|---|
 /// | 0 | 8 | the word, below |
 /// | 8 | 8 | who poisoned it: slot and generation as in the word, bit 31 set for a panic; written by the holder only |
-/// | 16 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 16 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 20 | 4 | zero |
 ///
 /// Bits of the word:

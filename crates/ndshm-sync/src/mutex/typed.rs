@@ -77,11 +77,74 @@ unsafe impl<T: Pod + Send> Sync for MutexCell<T> {}
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What cannot be shared does not compile:
+/// What cannot be shared does not compile. The bound is [`Pod`]; the crate's first page says
+/// [what may live in shared memory](crate#what-may-live-in-shared-memory), and what to use instead:
 ///
 /// ```compile_fail,E0277
-/// # fn f(members: ndshm_sync::Members<'_>) {
-/// let names = members.layout().mutex(String::new()); // `String` is not plain bytes
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(String::new()); // its bytes are on the heap of one process
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(vec![0.0; 4]); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(Box::new(0_u64)); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(&0_u64); // an address of one process
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(std::ptr::null_mut::<u64>()); // the same
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(false); // not every byte is a `bool`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex('a'); // not every four bytes are a `char`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// layout.mutex(Some(0_u64)); // nor an `Option`
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// #[derive(Clone, Copy)]
+/// #[repr(u8)]
+/// enum State {
+///     Idle,
+///     Busy,
+/// }
+/// layout.mutex(State::Idle); // nor a value of an enum
+/// # }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # fn f(mut layout: ndshm_sync::Layout<'_>) {
+/// #[derive(Clone, Copy)]
+/// struct Pair(u64, u64); // nothing promises its layout: see `derive(Pod)`
+/// layout.mutex(Pair(0, 0));
 /// # }
 /// ```
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use crate::wait::Deadline;
 /// |---|---|---|---|
 /// | 0 | 8 | what lies here, by [`Layout`](crate::Layout); bit 63 once the value is whole | whoever holds the lock sets the bit, and nobody clears it |
 /// | 8 | 24 | a [`RawMutex`](crate::RawMutex), held by whoever initialises | see there |
-/// | 32 | 4 | 1 while somebody sleeps who waits for another to initialise, or slept and has not been missed yet; the futex | |
+/// | 32 | 4 | odd while somebody sleeps who waits for another to initialise, or slept and has not been missed yet; counts; the futex | |
 /// | 36 | 4 | zero | |
 /// | 40 | `size_of::<T>()` | the value, at the next multiple of its alignment | whoever holds the lock, while the bit is not set |
 ///

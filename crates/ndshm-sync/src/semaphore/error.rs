@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::typed::SemaphorePermit;
+use super::permit::SemaphorePermit;
 use crate::member::Member;
 
 /// Why [`Semaphore::acquire`](super::Semaphore::acquire) and its kin did not simply return a permit.

@@ -5,6 +5,7 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 use super::error::{AcquireError, Reclaimed};
+use super::permit::SemaphorePermit;
 use super::raw::{RawSemaphore, Taken};
 use crate::atomic::AtomicU64;
 use crate::inspect::{Holder, Inspection};
@@ -20,7 +21,7 @@ use crate::wait::{Deadline, Spin};
 /// | offset | size | what |
 /// |---|---|---|
 /// | 0 | 8 | what lies here, with the number of permits and what becomes of those of the dead; written once by [`Layout`](crate::Layout) |
-/// | 8 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 8 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 12 | 52 | zero |
 /// | 64 | 8 x permits | who holds each: slot in bits 0-15, generation in bits 32-63; 0 for a free one |
 ///
@@ -356,56 +357,6 @@ impl<'m> Semaphore<'m> {
 
     const fn permit(&self, index: usize) -> SemaphorePermit<'m> {
         SemaphorePermit { raw: self.raw, index }
-    }
-}
-
-/// One permit of a [`Semaphore`]; dropping it gives it back.
-///
-/// `Send`: the owner is the membership, so any thread of the process may use it and drop it.
-///
-/// ```
-/// # use ndshm_sync::OnDeath;
-/// # let members = ndshm_testkit::members!();
-/// let slots = members.layout().semaphore(1, OnDeath::Return)?;
-/// let permit = slots.acquire()?;
-/// std::thread::scope(|s| s.spawn(move || drop(permit)).join()).unwrap();
-/// assert_eq!(slots.available(), 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "the permit is given back at once if it is not kept"]
-pub struct SemaphorePermit<'m> {
-    raw: RawSemaphore<'m>,
-    /// # Invariants
-    ///
-    /// 1. Held by this membership, and by this value alone.
-    index: usize,
-}
-
-impl SemaphorePermit<'_> {
-    /// Which of the semaphore's permits it is, from 0: a number that no other holder has, so it can
-    /// choose a buffer, a port, a device.
-    ///
-    /// ```
-    /// # use ndshm_sync::OnDeath;
-    /// # let members = ndshm_testkit::members!();
-    /// let gpus = members.layout().semaphore(2, OnDeath::Return)?;
-    /// let (a, b) = (gpus.acquire()?, gpus.acquire()?);
-    /// assert_eq!(a.index() + b.index(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
-    }
-}
-
-impl Drop for SemaphorePermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.raw.members.is_mine() {
-            self.raw.release(self.index);
-        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::wait_error::WaitError;
 /// |---|---|---|
 /// | 0 | 8 | what lies here, with the value it began with; written once by [`Layout`](crate::Layout) |
 /// | 8 | 4 | the value, less what it began with, modulo 2^32 |
-/// | 12 | 4 | 1 while somebody sleeps, or slept and has not been missed yet; the futex |
+/// | 12 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
 /// | 16 | 48 | zero |
 ///
 /// ```

@@ -170,18 +170,6 @@ pub(crate) fn a_read_only_file() {
     assert!(said.starts_with("cannot reopen: Permission denied"), "{said}");
 }
 
-pub(crate) fn without_proc() {
-    const HIDE: &str = "mount -t tmpfs tmpfs /proc && exec \"$@\"";
-    let hidden = ["unshare", "-Urm", "sh", "-c", HIDE, "sh"];
-    if let Err(why) = can(&[&hidden[..], &["true"]].concat()) {
-        return skip("no /proc", &why);
-    }
-    let arena = Arena::create();
-    let mut child = arena.role("members::joiner").under(&hidden).piped().spawn();
-    let said = child.line();
-    assert!(said.starts_with("cannot reopen: No such file"), "{said}");
-}
-
 /// Whether this program runs here, and why not.
 pub(crate) fn can(command: &[&str]) -> Result<(), String> {
     let output = Command::new(command[0]).args(&command[1..]).output();

@@ -1,11 +1,12 @@
 //! How soon the lock of a dead one is had. Printed; only a hang fails.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ndshm_sync::{LockError, Mutex};
-use ndshm_testkit::{Child, Samples, until};
+use ndshm_sync::{LockError, Members, Mutex, MutexCell, Region};
+use ndshm_testkit::{Child, Role, Samples, SharedMemory, until};
 
 use crate::arena::Arena;
 
@@ -52,6 +53,56 @@ pub(crate) fn poison_stays_until_it_is_cleared() {
     take_over(&mutex);
     assert!(!mutex.is_poisoned());
     drop(mutex.lock().expect("it was cleared"));
+}
+
+/// More than the kernel's list of robust futexes takes, on which thousands would be lost.
+const HOARD: usize = 5000;
+const HOARD_REGION: usize = Members::SIZE + HOARD * size_of::<MutexCell<u64>>();
+
+fn hoard_members(memory: &SharedMemory) -> Members<'_> {
+    // SAFETY: a fresh memfd, mapped for the rest of the process's life; the first `HOARD_REGION`
+    // bytes are used through this crate only.
+    let region = unsafe { Region::new(memory.base(), HOARD_REGION, memory.file().as_fd()) };
+    Members::join(region).expect("cannot join")
+}
+
+fn hoard<'m>(members: &'m Members<'m>) -> Vec<Mutex<'m, u64>> {
+    let mut layout = members.layout();
+    (0..HOARD as u64).map(|n| layout.mutex(n).expect("no place for a mutex")).collect()
+}
+
+/// Holds all of them, by one thread.
+pub(crate) fn hoarder() {
+    let memory = SharedMemory::inherited();
+    let members = hoard_members(&memory);
+    let mutexes = hoard(&members);
+    let held: Vec<_> = mutexes.iter().map(|m| m.lock().expect("nobody has died")).collect();
+    memory.word(HOARD_REGION).store(held.len() as u64, SeqCst);
+    thread::sleep(LIMIT);
+}
+
+pub(crate) fn of_all_that_one_thread_held() {
+    let memory = SharedMemory::create(HOARD_REGION + 8);
+    let members = hoard_members(&memory);
+    let mutexes = hoard(&members);
+    let mut child = Role::new("recovery::hoarder").shared(memory.file()).spawn();
+    until("it holds them all", LIMIT, || memory.word(HOARD_REGION).load(SeqCst) == HOARD as u64);
+    for mutex in [&mutexes[0], &mutexes[HOARD / 2], &mutexes[HOARD - 1]] {
+        let held = mutex.try_lock();
+        assert!(matches!(held, Err(LockError::WouldBlock { owner: Some(_) })), "{held:?}");
+    }
+    child.kill();
+    for (n, mutex) in mutexes.iter().enumerate() {
+        match mutex.try_lock() {
+            Err(LockError::Poisoned(p)) => {
+                assert_eq!((p.member().pid, p.panicked()), (Some(child.pid()), false));
+                assert_eq!(**p.get_ref(), n as u64);
+                p.into_inner().clear_poison();
+            }
+            other => panic!("lock {n} of {HOARD}: {other:?}"),
+        }
+    }
+    assert!(mutexes.iter().all(|m| m.try_lock().is_ok()), "they were mended");
 }
 
 pub(crate) fn of_an_orphaned_lock() {

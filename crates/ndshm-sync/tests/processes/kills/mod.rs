@@ -3,7 +3,7 @@
 
 pub(crate) mod barrier;
 pub(crate) mod departures;
-mod ledger;
+pub(crate) mod ledger;
 pub(crate) mod mutex;
 pub(crate) mod once;
-mod player;
+pub(crate) mod player;

@@ -107,6 +107,7 @@ impl<'m> Game<'m> {
         let (at, done) = seat.read();
         let last = match at {
             At::Starting | At::Out | At::Waiting | At::Recovering => false,
+            At::WaitingToRead | At::Reading => unreachable!("a mutex has no readers"),
             // Between the first word and the note of it: whoever mended has seen which.
             At::Before => mended.iter().any(|&(head, _)| head == seat.target()),
             At::Mid(_) | At::Done => true,

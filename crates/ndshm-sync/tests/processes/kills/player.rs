@@ -27,6 +27,10 @@ pub(crate) enum At {
     Mid(usize),
     /// Has written all, and holds the lock or has just released it.
     Done,
+    /// In `read`, or on the instruction after it.
+    WaitingToRead,
+    /// Holds a share of the lock, or has just released it.
+    Reading,
 }
 
 impl At {
@@ -38,6 +42,8 @@ impl At {
             Self::Recovering => 3,
             Self::Before => 4,
             Self::Done => 5,
+            Self::WaitingToRead => 254,
+            Self::Reading => 255,
             Self::Mid(k) => 6 + k as u64,
         }
     }
@@ -50,6 +56,8 @@ impl At {
             3 => Self::Recovering,
             4 => Self::Before,
             5 => Self::Done,
+            254 => Self::WaitingToRead,
+            255 => Self::Reading,
             k => Self::Mid(usize::try_from(k - 6).expect("a state of a few bits")),
         }
     }
@@ -70,6 +78,14 @@ impl Seat {
     pub(crate) fn clear(self) {
         self.state.store(0, SeqCst);
         self.target.store(0, SeqCst);
+    }
+
+    pub(crate) fn say(self, done: u64, at: At) {
+        self.state.store(done << 8 | at.bits(), SeqCst);
+    }
+
+    pub(crate) fn aim(self, head: u64) {
+        self.target.store(head, SeqCst);
     }
 
     /// State and completed turns, in one load.
@@ -95,7 +111,7 @@ impl Log<'_> {
         usize::try_from(self.0.word(Self::PAGE, 0).load(SeqCst)).expect("a short log")
     }
 
-    fn add(&self, head: u64, culprit: u32) {
+    pub(crate) fn add(&self, head: u64, culprit: u32) {
         let n = self.length();
         assert!(n < Self::LENGTH, "the log is full");
         self.0.word(Self::PAGE, 1 + 2 * n).store(head, SeqCst);
@@ -143,7 +159,7 @@ impl<'m> Player<'m> {
     }
 
     pub(crate) fn say(&self, at: At) {
-        self.seat.state.store(self.done << 8 | at.bits(), SeqCst);
+        self.seat.say(self.done, at);
     }
 
     /// Who is inside, by number. Nobody else may ever be.
@@ -182,12 +198,12 @@ impl<'m> Player<'m> {
 
     pub(crate) fn change(&mut self, guard: &mut Guard<'m>) {
         let head = ledger::head(ledger::count(guard) + 1, self.number);
-        self.seat.target.store(head, SeqCst);
+        self.seat.aim(head);
         self.say(At::Before);
-        let (seat, done) = (self.seat, self.done << 8);
+        let (seat, done) = (self.seat, self.done);
         let (rng, dwell) = (&mut self.rng, self.dwell);
         ledger::write(guard, head, |k| {
-            seat.state.store(done | At::Mid(k).bits(), SeqCst);
+            seat.say(done, At::Mid(k));
             rng.pause(dwell);
         });
     }

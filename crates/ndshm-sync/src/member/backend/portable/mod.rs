@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::member::Members;
 use crate::member::error::JoinError;
-use crate::member::options::Backend;
+use crate::member::fork::ForkLock;
+use crate::member::options::{Backend, JoinOptions};
 use crate::member::table::{SLOTS, Table};
 use crate::region::Region;
 use crate::sys::Listed;
@@ -33,11 +34,11 @@ pub(in crate::member) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub(in crate::member) fn new(
-        backend: &Backend,
+        options: &JoinOptions,
         region: &Region<'a>,
     ) -> Result<Self, JoinError> {
-        let Backend::Portable { directory } = backend else {
-            return Err(JoinError::NotCompiled { asked: backend.kind() });
+        let Backend::Portable { directory } = &options.backend else {
+            return Err(JoinError::NotCompiled { asked: options.backend.kind() });
         };
         let events = region.at(Members::SIZE).ok_or(JoinError::Region {
             base: region.base().addr().get(),
@@ -49,14 +50,19 @@ impl<'a> Plan<'a> {
         Ok(Self { directory, events, bytes: PhantomData })
     }
 
-    pub(in crate::member) fn take(self, table: &Table) -> Result<(u16, Seat), JoinError> {
+    pub(in crate::member) fn take(
+        self,
+        table: &Table,
+        _: &ForkLock,
+    ) -> Result<(u16, Seat), JoinError> {
         // SAFETY: mapped for `'a` (invariant 1), made of atomics and bytes in cells, and valid for any
         // bytes.
         let events = unsafe { self.events.as_ref() };
         let files = Files::new(self.directory, events.region());
         let failed = |source| JoinError::Directory { directory: files.directory().into(), source };
         // The first to join had slot 0, and its file stays.
-        if table.is_used(0) && !files.has(0).map_err(failed)? {
+        let used = table.slot(0).is_some_and(|slot| slot.stamp().generation != 0);
+        if used && !files.has(0).map_err(failed)? {
             return Err(JoinError::OtherDirectory { directory: files.directory().into() });
         }
         let taken = table.take_slot(|slot, fresh| files.try_lock(slot, fresh)).map_err(failed)?;
