@@ -75,10 +75,11 @@ impl Arena {
         unsafe { Region::new(self.memory.base(), REGION, self.memory.file().as_fd()) }
     }
 
-    /// Where something lies that is made anew for each round, beyond what any layout has handed out.
+    /// Where something lies that is made anew for each round, beyond what any layout has handed out:
+    /// a page.
     #[must_use]
     pub fn renewed<T>(&self) -> NonNull<T> {
-        assert!(align_of::<T>() <= 4096, "no place that is so aligned");
+        const { assert!(align_of::<T>() <= 4096 && size_of::<T>() <= 4096, "it has a page") };
         // SAFETY: within the region.
         unsafe { self.memory.base().add(RENEWED) }.cast()
     }

@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::report::Outcome;
 use crate::scene::Act;
 use crate::stage::Stage;
-use crate::tally::{Totals, add};
+use crate::tally::Totals;
 use crate::trace;
 use crate::violation::Violation;
 
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options, seed: u64, faults: &[Fault]) -> Vec<Outcome
 /// Why this act cannot be performed here.
 fn cannot(act: Act) -> Option<String> {
     match act {
-        Act::Step if !trace::POSSIBLE => Some("single-stepping is for x86-64".to_owned()),
+        Act::Step => trace::impossible(),
         Act::Namespaces | Act::Recycled => {
             let mut child = match Child::spawn(Birth::Namespace, || {}) {
                 Ok(child) => child,
@@ -158,8 +158,14 @@ fn outcome(fault: &Fault, workers: &[Worker]) -> Outcome {
             sum.1.merge(&totals);
         }
         let rounds = tally.rounds();
-        if rounds < job.rounds && outcome.is_clean() && fault.act != Act::Step {
-            add(&tally.rows[0].violations[Violation::Other as usize], 1);
+        // By steps there may be fewer places than rounds, but some there are.
+        let wanted = if fault.act == Act::Step { 1 } else { job.rounds };
+        if rounds < wanted && outcome.is_clean() {
+            job.report(&format!("a worker gave up after {rounds} of {} rounds", job.rounds));
+            job.settle(0);
+            let mut totals = Totals::default();
+            totals.add(&tally.rows[0]);
+            outcome.rows[0].1.violations = totals.violations;
         }
     }
     outcome

@@ -18,10 +18,10 @@ pub(crate) fn pass(control: &Control, seat: usize, once: bool) {
         futex::wait(&control.gate, now, LOOK);
         now = control.gate.load(SeqCst);
     }
-    if now % 2 == 0 {
+    if now.is_multiple_of(2) {
         words.say(words.read().0, At::Gate);
         arrive(control);
-        while now % 2 == 0 {
+        while now.is_multiple_of(2) {
             futex::wait(&control.gate, now, LOOK);
             now = control.gate.load(SeqCst);
         }

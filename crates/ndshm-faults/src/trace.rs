@@ -6,10 +6,21 @@ use std::mem::offset_of;
 use std::ptr;
 use std::time::Duration;
 
-use crate::child::{Child, State};
+use crate::child::{Birth, Child, State};
 
-/// Whether this can be done here: registers are named as on this processor only.
-pub(crate) const POSSIBLE: bool = cfg!(target_arch = "x86_64");
+/// Why this cannot be done here, if so.
+pub(crate) fn impossible() -> Option<String> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return Some("registers are named for x86-64 only".to_owned());
+    }
+    let limit = Duration::from_secs(10);
+    let tried = Child::spawn(Birth::Plain, stop_here).and_then(|child| {
+        let mut traced = Traced::new(child, limit)?;
+        traced.stop_at(traced.instruction()?)?;
+        traced.step(limit)
+    });
+    tried.err().map(|e| format!("ptrace: {e}"))
+}
 
 /// For one that is to be traced: stops, and goes on as its parent wants.
 pub(crate) fn stop_here() {
@@ -34,11 +45,11 @@ pub(crate) struct Traced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Came {
     /// It stopped before an instruction: one step further, or at the breakpoint.
-    ToAStop,
+    Stopped,
     /// Its turn is over.
-    ToItsEnd,
+    Ended,
     /// Nothing so far: it runs, or sleeps.
-    ToNothing,
+    Nothing,
 }
 
 impl Traced {
@@ -89,9 +100,9 @@ impl Traced {
     pub(crate) fn wait(&mut self, limit: Duration) -> io::Result<Came> {
         loop {
             return match self.child.wait(limit) {
-                None => Ok(Came::ToNothing),
-                Some(State::Stopped(libc::SIGTRAP)) => Ok(Came::ToAStop),
-                Some(State::Exited(0)) => Ok(Came::ToItsEnd),
+                None => Ok(Came::Nothing),
+                Some(State::Stopped(libc::SIGTRAP)) => Ok(Came::Stopped),
+                Some(State::Exited(0)) => Ok(Came::Ended),
                 Some(State::Stopped(signal)) => {
                     request(libc::PTRACE_CONT, self.child.pid(), 0, signal.into())?;
                     continue;

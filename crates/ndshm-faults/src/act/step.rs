@@ -146,7 +146,7 @@ fn all_places(
         }
         let mut came = victim.step(SLEEPS).map_err(failed)?;
         let start = Instant::now();
-        while came == Came::ToNothing && start.elapsed() < job.limit {
+        while came == Came::Nothing && start.elapsed() < job.limit {
             if victim.child.sleeps() {
                 if !std::mem::replace(&mut slept, true) {
                     places.push(Place::Asleep);
@@ -156,8 +156,8 @@ fn all_places(
             came = victim.wait(SLEEPS).map_err(failed)?;
         }
         match came {
-            Came::ToAStop => {}
-            Came::ToItsEnd => {
+            Came::Stopped => {}
+            Came::Ended => {
                 subject.relent();
                 subject.finish();
                 troupe.end()?;
@@ -165,7 +165,7 @@ fn all_places(
                 subject.check(&dead)?;
                 return Ok(places);
             }
-            Came::ToNothing => break,
+            Came::Nothing => break,
         }
         if places.len() % 64 == 0 {
             job.control().beat.fetch_add(1, Relaxed);
@@ -228,7 +228,7 @@ fn run_to(
     for _ in 0..visits {
         let mut came = victim.go_on(SLEEPS).map_err(failed)?;
         let start = Instant::now();
-        while came == Came::ToNothing {
+        while came == Came::Nothing {
             if matches!(place, Place::Asleep) && victim.child.sleeps() {
                 return Ok(true);
             }
@@ -240,7 +240,7 @@ fn run_to(
             }
             came = victim.wait(SLEEPS).map_err(failed)?;
         }
-        if came == Came::ToItsEnd {
+        if came == Came::Ended {
             return Ok(false);
         }
     }

@@ -137,7 +137,7 @@ impl Subject for Played {
         let Some(mut guard) = self.turn_of(guard, parity) else { return };
         self.lock.change(&mut guard);
         let done = self.lock.stage.done;
-        if done % 3 == 0 {
+        if done.is_multiple_of(3) {
             // Before it lets go of the mutex, or after.
             self.condvar.notify_all();
             self.lock.leave(guard);

@@ -181,7 +181,7 @@ impl Subject for Played {
             // Traced with the share in hand, while a writer waits for it.
             READER_AWAITED if seat == 1 => self.read(),
             READER_AWAITED => self.write(),
-            _ if self.lock.held.is_none() && seat % 2 == 0 => self.read(),
+            _ if self.lock.held.is_none() && seat.is_multiple_of(2) => self.read(),
             _ => self.write(),
         }
     }

@@ -169,7 +169,7 @@ impl Subject for Played {
     }
 
     fn turn(&mut self, scene: &Scene) {
-        let reads = self.stage.seat % 2 == 0 || scene.name == READING;
+        let reads = self.stage.seat.is_multiple_of(2) || scene.name == READING;
         if reads { self.read() } else { self.write() }
     }
 

@@ -17,7 +17,7 @@ fn said(output: &Output) -> String {
 }
 
 pub(crate) fn a_short_campaign_is_clean() {
-    let rounds = (200 * ALL.len()).to_string();
+    let rounds = (100 * ALL.len()).to_string();
     let output = run(&["--rounds", &rounds, "--limit", "30"]);
     println!("{}", said(&output));
     assert_eq!(output.status.code(), Some(0));
