@@ -157,7 +157,7 @@ fn insists(shared: &Meeting, members: &Members<'static>) {
 /// Mends the barrier, and meets the others in a phase that everybody stays for.
 fn insist(shared: &Meeting, members: &Members<'static>) {
     shared.raw(members).reset();
-    while !matches!(shared.raw(members).wait(members.party(), Deadline::Never), Ok(_)) {
+    while shared.raw(members).wait(members.party(), Deadline::Never).is_err() {
         shared.raw(members).reset();
     }
     for written in &shared.written[0] {
