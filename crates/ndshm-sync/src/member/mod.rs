@@ -28,6 +28,7 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
+use slot::Stamp;
 use table::{SLOTS, Table};
 
 /// This process's membership of a region; dropping it leaves.
@@ -335,9 +336,9 @@ impl<'a> Members<'a> {
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
-            let generation = self.table().slot(slot)?.stamp().generation;
+            let Stamp { generation, pid } = self.table().slot(slot)?.stamp();
             let id = MemberId { slot, generation };
-            (generation != 0 && self.is_alive(id)).then(|| self.describe(id))
+            (pid != 0 && self.is_alive(id)).then(|| self.describe(id))
         })
     }
 
