@@ -273,7 +273,9 @@ impl RawBarrier<'_> {
     /// Only those who have not arrived are asked after: the others have done their part.
     fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
         let mut missing = self.parties.iter().filter(|p| !p.is_done(attempt));
-        missing.any(|p| p.absence(self.members, attempt).is_some())
+        // One that was found dead may have arrived or departed between that look and its death, which
+        // came before this one.
+        missing.any(|p| p.absence(self.members, attempt).is_some() && !p.is_done(attempt))
     }
 
     /// Ends the attempt complete if it waits for nobody; how it ended, where it has.
