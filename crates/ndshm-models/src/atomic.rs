@@ -28,7 +28,7 @@ pub fn fence(order: Ordering) {
     world::step();
     if order == Ordering::SeqCst {
         loom::sync::atomic::fence(Ordering::AcqRel);
-        world::sequential_fence();
+        world::full_fence();
     } else {
         loom::sync::atomic::fence(order);
     }

@@ -104,7 +104,9 @@ impl Meeting {
                 if let Some(dead) = dead
                     && !self.timed
                 {
-                    let why = self.parties[dead].absence(members, attempt);
+                    let party = &self.parties[dead];
+                    assert!(!party.is_done(attempt), "broken, though all have arrived");
+                    let why = party.absence(members, attempt);
                     assert_eq!(why, Some(Absence::Died), "why it is broken");
                     let done = self.parties[dead].is_done(attempt);
                     assert!(!done, "broken, though the dead one had done its part");

@@ -121,8 +121,7 @@ pub fn step() {
 pub(crate) fn trace(what: impl FnOnce() -> String) {
     if TRACING.load(std::sync::atomic::Ordering::Relaxed) {
         let world = current();
-        let id = Some(thread::current().id());
-        let party = world.parties.iter().position(|p| p.thread.get() == id);
+        let party = world.running();
         world.traced.borrow_mut().push(format!(
             "{}: {}",
             party.map_or("-".into(), |p| p.to_string()),
@@ -150,6 +149,15 @@ pub fn trace_panics() {
 /// Orders all that call it: what is before one in one party is seen after a later one in another.
 pub(crate) fn sequential_fence() {
     current().sequential.fetch_add(1, Ordering::AcqRel);
+}
+
+/// A full fence of the running party: meets others like it, and the heavy ones.
+pub(crate) fn full_fence() {
+    let world = current();
+    sequential_fence();
+    if let Some(party) = world.running() {
+        world.light_fence(party);
+    }
 }
 
 impl fmt::Debug for World {
@@ -207,6 +215,12 @@ impl World {
         Some(member)
     }
 
+    /// Which party runs, if any.
+    fn running(&self) -> Option<usize> {
+        let id = Some(thread::current().id());
+        self.parties.iter().position(|p| p.thread.get() == id)
+    }
+
     /// How many parties there are.
     pub fn parties(&self) -> usize {
         self.parties.len()
@@ -255,6 +269,7 @@ impl World {
                 self.dying.set(false);
                 last();
                 self.dead.set(Some(party));
+                self.light_fence(party); // its processor has gone on to something else
                 self.release_bytes(party);
                 None
             }

@@ -273,7 +273,8 @@ impl RawBarrier<'_> {
     /// Only those who have not arrived are asked after: the others have done their part.
     fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
         let mut missing = self.parties.iter().filter(|p| !p.is_done(attempt));
-        // Of one found dead all that it wrote is seen: it may have arrived between the two looks.
+        // One that was found dead may have arrived or departed between that look and its death, which
+        // came before this one.
         missing.any(|p| p.absence(self.members, attempt).is_some() && !p.is_done(attempt))
     }
 
