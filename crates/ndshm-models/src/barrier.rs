@@ -108,7 +108,7 @@ impl Meeting {
                     assert!(!party.is_done(attempt), "broken, though all have arrived");
                     let why = party.absence(members, attempt);
                     assert_eq!(why, Some(Absence::Died), "why it is broken");
-                    let done = self.parties[dead].is_done(attempt);
+                    let done = raw.is_done(dead, attempt);
                     assert!(!done, "broken, though the dead one had done its part");
                 }
             }

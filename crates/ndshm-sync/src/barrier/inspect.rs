@@ -21,7 +21,7 @@ impl RawBarrier<'_> {
                 gone.push(rank);
                 continue;
             }
-            if cell.has_arrived(attempt) {
+            if self.has_arrived(rank, attempt) {
                 arrived.push(rank);
             } else if let Some(why) = cell.absence(self.members, attempt) {
                 let _ = write!(lost, ", rank {rank} {why}");

@@ -241,11 +241,8 @@ impl<'m> Barrier<'m> {
     }
 
     fn missing(&self, except: usize, attempt: Attempt) -> Vec<usize> {
-        let ranks = self.raw.parties.iter().enumerate();
-        ranks
-            .filter(|&(rank, cell)| rank != except && !cell.is_done(attempt))
-            .map(|(rank, _)| rank)
-            .collect()
+        let ranks = 0..self.parties();
+        ranks.filter(|&rank| rank != except && !self.raw.is_done(rank, attempt)).collect()
     }
 }
 

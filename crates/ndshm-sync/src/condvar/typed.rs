@@ -429,7 +429,8 @@ mod tests {
             assert!(raw.wait(&members, ticket, &mut spin, Deadline::Passed, || false));
         }
         // One that slept and is gone: a wake-up finds nobody, and the flags go.
-        let timeout = Duration::from_millis(2);
+        // Longer than it spins, and than it may lose the processor meanwhile.
+        let timeout = Duration::from_millis(200);
         let (guard, result) = condvar.wait_timeout(mutex.lock().unwrap(), timeout).unwrap();
         assert!(result.timed_out());
         assert_eq!(flags(), (true, true));

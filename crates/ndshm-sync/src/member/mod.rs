@@ -201,8 +201,9 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// For [`Sleepers`](crate::park::Sleepers) alone, like the four that follow: keeps a store that
-    /// precedes from being passed by a load that follows, at no cost where the kernel does it.
+    /// For [`Sleepers`](crate::park::Sleepers) and those who change what they wait for, like the four
+    /// that follow: keeps a store that precedes from being passed by a load that follows, at no cost
+    /// where the kernel does it.
     #[inline]
     pub(crate) fn light_fence(&self) {
         if self.fenced_by_others {
