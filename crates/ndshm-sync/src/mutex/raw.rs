@@ -448,7 +448,23 @@ impl RawMutex {
     /// ```
     #[must_use]
     pub fn poisoned_by(&self, members: &Members<'_>) -> Option<Culprit> {
-        self.is_poisoned().then(|| self.culprit(members))
+        // Acquire: with the poison comes who it was, unless one is just taking the lock over.
+        let word = self.word.load(Ordering::Acquire);
+        (word & POISONED != 0).then(|| self.culprit(members))
+    }
+
+    /// Who died or panicked with the lock, where nobody has had it since. A load or two, and a system
+    /// call where another holds it.
+    pub(crate) fn abandoned_by(&self, members: &Members<'_>) -> Option<Culprit> {
+        // One look, for owner and poison belong together: of a lock that somebody has taken over the
+        // poison is on while nothing is abandoned. Acquire: with an owner comes its stamp (see `fast`),
+        // with the poison of a free lock who it was.
+        let word = self.word.load(Ordering::Acquire);
+        if word & LOCKED == 0 {
+            return (word & POISONED != 0).then(|| self.culprit(members));
+        }
+        let owner = MemberId::from_bits(word & OWNER)?;
+        (!members.is_alive(owner)).then_some(Culprit::Died(owner))
     }
 
     /// Whether one that has died holds the lock. A load, and a system call where another holds it.
