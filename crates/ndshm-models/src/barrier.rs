@@ -32,8 +32,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "barrier-death",
         shows: "one dies at any step: a phase is complete for all or broken for all, and names the dead",
         run: |e| {
-            e.kill(2, 0, |d| meet(&[stays, stays], d));
-            e.kill(1, 0, |d| meet(&[once, once, once], d));
+            e.kill(1, 0, |d| meet(&[stays, stays], d));
+            e.kill(0, 0, |d| meet(&[once, once, once], d));
         },
     },
     Scenario {
@@ -49,9 +49,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "barrier-departure",
         shows: "one departs, or dies departing: the others go on without it, or are told of its death",
         run: |e| {
-            e.check(3, |d| meet(&[departs, stays], d));
-            e.check(1, |d| meet(&[departs, stays, stays], d));
-            e.kill(2, 0, |d| meet(&[departs, stays], d));
+            e.check(2, |d| meet(&[departs, stays], d));
+            e.check(0, |d| meet(&[departs, stays, stays], d));
+            e.kill(1, 0, |d| meet(&[departs, stays], d));
         },
     },
 ];

@@ -28,7 +28,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "sleepers-death",
         shows: "one dies with a wake-up, or before it wakes others: they go on",
         run: |e| {
-            e.kill(1, 0, |d| permits(&[takes_and_posts, takes, posts], d));
+            e.kill(0, 0, |d| permits(&[takes_and_posts, takes_and_posts, posts], d));
             e.kill(2, 0, |d| permits(&[posts, takes], d));
             e.kill(1, 0, |d| permits(&[opens, sees, sees], d));
         },
