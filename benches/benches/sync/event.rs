@@ -17,7 +17,9 @@ use crate::ping_pong::{self, WORK};
 use crate::posix::PosixSemaphore;
 
 const NDSHM: &str = "ndshm";
+const MANUAL: &str = "ndshm, manual reset";
 const ATOMIC: &str = "bare atomics";
+const SWAP: &str = "bare atomics, swapped";
 const BUSY: &str = "raw_sync BusyEvent";
 const ICEORYX2: &str = "iceoryx2, polling";
 const EVENTFD: &str = "eventfd";
@@ -33,7 +35,9 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
     rivals.push(semaphore(arena, 0));
     rivals.push(raw_sync::<Event>(RAW_SYNC, arena, 0));
     let spinning = rivals.len();
+    rivals.push(manual(arena));
     rivals.push(atomic(arena));
+    rivals.push(swap(arena));
     rivals.push(raw_sync::<BusyEvent>(BUSY, arena, 0));
     rivals.extend(iceoryx2(arena));
     let asleep = rivals.len();
@@ -86,6 +90,32 @@ fn ndshm(arena: &'static Arena, work: u64) -> Rival {
     ping_pong::rival(NDSHM, arena, work, move |rank| {
         let [to, from] = [rank, 1 - rank].map(|i| &Ours::here(arena).events[i]);
         (|| to.set(), || from.wait().expect("a member"))
+    })
+}
+
+fn manual(arena: &'static Arena) -> Rival {
+    ping_pong::rival(MANUAL, arena, 0, move |rank| {
+        let [to, from] = [rank, 1 - rank].map(|i| &Ours::here(arena).manual[i]);
+        let wait = || {
+            from.wait().expect("a member");
+            from.reset();
+        };
+        (|| to.set(), wait)
+    })
+}
+
+/// As one has to where several may wait: the mark is taken in one step.
+fn swap(arena: &'static Arena) -> Rival {
+    let words: [&AtomicU64; 2] = [arena.take(), arena.take()];
+    ping_pong::rival(SWAP, arena, 0, move |rank| {
+        let (to, from) = (words[rank], words[1 - rank]);
+        let tell = || to.store(1, Ordering::Release);
+        let wait = || {
+            while from.load(Ordering::Acquire) == 0 || from.swap(0, Ordering::AcqRel) == 0 {
+                std::hint::spin_loop();
+            }
+        };
+        (tell, wait)
     })
 }
 

@@ -1,7 +1,7 @@
 //! ndshm-sync's primitives beside their rivals, with real processes on processors of their own.
 //!
-//! `cargo bench -p ndshm-benches`. A word behind `--` chooses groups by a part of their names;
-//! `--quick` measures less; `--test` runs everything once, with its checks.
+//! `cargo bench -p ndshm-benches`. What follows `--`: first a part of a group's name, to run those
+//! only; `--quick` measures less; `--test` runs everything once, with its checks.
 
 use std::time::Duration;
 
@@ -35,10 +35,6 @@ fn main() {
         tables: !has("--test") && !has("--list") && !has("--profile-time"),
         quick: has("--quick"),
     };
-    if has("--list") {
-        println!("names of groups and rivals are known to those that are started");
-    }
-
     let arena = Arena::create();
     let (mut rivals, mut contests) = (Vec::new(), Vec::new());
     mutex::enter(arena, &mut rivals, &mut contests);

@@ -121,8 +121,7 @@ pub fn step() {
 pub(crate) fn trace(what: impl FnOnce() -> String) {
     if TRACING.load(std::sync::atomic::Ordering::Relaxed) {
         let world = current();
-        let id = Some(thread::current().id());
-        let party = world.parties.iter().position(|p| p.thread.get() == id);
+        let party = world.running();
         world.traced.borrow_mut().push(format!(
             "{}: {}",
             party.map_or("-".into(), |p| p.to_string()),
@@ -152,6 +151,15 @@ pub(crate) fn sequential_fence() {
     current().sequential.fetch_add(1, Ordering::AcqRel);
 }
 
+/// A full fence of the running party: meets others like it, and the heavy ones.
+pub(crate) fn full_fence() {
+    let world = current();
+    sequential_fence();
+    if let Some(party) = world.running() {
+        world.light_fence(party);
+    }
+}
+
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("World").finish_non_exhaustive()
@@ -161,6 +169,10 @@ impl fmt::Debug for World {
 impl World {
     /// A world of so many parties, each a member of its own: of slot 0, 1, and so on. The member in
     /// the slot after these has died before; that in the next comes after all others.
+    ///
+    /// # Panics
+    ///
+    /// Never: the slots of a new world are free.
     pub fn new(parties: usize, death: Option<Death>) -> Rc<Self> {
         let slots = parties + 2;
         let world = Rc::new(Self {
@@ -201,6 +213,12 @@ impl World {
         let member = self.slots.publish(slot);
         self.end_slices(); // who saw the lock, and not yet the generation, looks again
         Some(member)
+    }
+
+    /// Which party runs, if any.
+    fn running(&self) -> Option<usize> {
+        let id = Some(thread::current().id());
+        self.parties.iter().position(|p| p.thread.get() == id)
     }
 
     /// How many parties there are.
@@ -251,6 +269,7 @@ impl World {
                 self.dying.set(false);
                 last();
                 self.dead.set(Some(party));
+                self.light_fence(party); // its processor has gone on to something else
                 self.release_bytes(party);
                 None
             }

@@ -45,6 +45,8 @@ impl<'m> Layout<'m> {
 
     /// Takes the place of `count` cells of a type that is aligned to 64.
     pub(crate) fn take<T>(&mut self, count: usize) -> Result<NonNull<T>, LayoutError> {
+        // More would depend on where each process has mapped the region, and on what came before.
+        const { assert!(align_of::<T>() == 64, "a shared value may be aligned to 64 bytes at most") };
         if !self.members.is_mine() {
             return Err(LayoutError::Forked);
         }

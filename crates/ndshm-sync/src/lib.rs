@@ -58,6 +58,7 @@
 //! | a tuple, a struct as it is | a struct with `repr(C)` and `derive(Pod, Zeroable)`, which has no padding |
 //! | `std::sync` and other locks | the ones of this crate, beside the values |
 //! | `usize` | `u64`, where programs of 32 and of 64 bits meet |
+//! | a type aligned to more than 64 bytes | one aligned to less: a region's own address is a multiple of 64 |
 //!
 //! With `bytemuck = { version = "1", features = ["derive"] }` among the dependencies:
 //!

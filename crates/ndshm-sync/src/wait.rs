@@ -35,6 +35,9 @@ const LOST_TURN: Duration = Duration::from_micros(500);
 /// many of the time is lost to such yields.
 const YIELD_PAUSE: u32 = 16;
 
+/// No turn lasts longer: the process was stopped meanwhile, or its machine.
+const LONGEST_TURN: Duration = Duration::from_millis(100);
+
 /// The longest spin beside other work: below a slow yield, or two who wait for each other on one
 /// processor would keep each other from yielding.
 const CROWDED_SPIN: Duration = Duration::from_micros(10);
@@ -245,7 +248,8 @@ enum Yielded {
 impl Here {
     fn yielded(&self, took: Duration, after: Instant) -> Yielded {
         if took > LOST_TURN {
-            self.crowded.set(Some(after + took * YIELD_PAUSE));
+            let pause = took.min(LONGEST_TURN) * YIELD_PAUSE;
+            self.crowded.set(Some(after + pause));
         }
         if took <= QUICK_YIELD {
             Yielded::Alone

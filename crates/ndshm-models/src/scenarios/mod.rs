@@ -3,6 +3,7 @@
 mod condvar;
 mod event;
 mod mutex;
+mod once;
 mod rwlock;
 mod semaphore;
 mod seqlock;
@@ -12,7 +13,7 @@ use crate::explore::Scenario;
 
 /// Every scenario there is.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    let each: [&'static [Scenario]; 8] = [
+    let each: [&'static [Scenario]; 9] = [
         sleepers::SCENARIOS,
         mutex::SCENARIOS,
         crate::barrier::SCENARIOS,
@@ -20,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         condvar::SCENARIOS,
         semaphore::SCENARIOS,
         event::SCENARIOS,
+        once::SCENARIOS,
         seqlock::SCENARIOS,
     ];
     each.into_iter().flatten()

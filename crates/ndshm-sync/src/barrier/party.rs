@@ -148,6 +148,9 @@ impl<'m> Barrier<'m> {
     /// for the last time are not disturbed. Does nothing for a rank that there is not, or that has
     /// [departed](Party::depart). Does not wait.
     ///
+    /// Of a party that lives, only where it has stopped waiting: another may join with its rank from now
+    /// on, and one that is just about to arrive would do so for the other.
+    ///
     /// ```
     /// use ndshm_sync::{Absence, BarrierError};
     ///
@@ -312,7 +315,8 @@ impl Party<'_> {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::Broken`], [`BarrierError::Forked`].
+    /// [`BarrierError::Broken`], [`BarrierError::Forked`]; [`BarrierError::RankTaken`] for one that was
+    /// withdrawn, where another has joined with its rank since.
     ///
     /// ```
     /// # let members = ndshm_testkit::members!();
@@ -337,7 +341,7 @@ impl Party<'_> {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::TimedOut`], [`BarrierError::Broken`], [`BarrierError::Forked`].
+    /// [`BarrierError::TimedOut`], and as [`wait`](Self::wait).
     ///
     /// ```
     /// use std::time::Duration;
@@ -412,6 +416,12 @@ impl Party<'_> {
         let Barrier { raw } = self.barrier;
         if !raw.members.is_mine() {
             return Err(BarrierError::Forked);
+        }
+        // One that was withdrawn while it lived, and whose rank another has now, would arrive for it.
+        let owner = MemberId::from_bits(raw.parties[self.rank].owner.load(Ordering::Acquire));
+        if let Some(heir) = owner.filter(|&id| id != raw.members.me()) {
+            let by = raw.members.describe(heir);
+            return Err(BarrierError::RankTaken { rank: self.rank, by });
         }
         match raw.wait(self.rank, deadline) {
             Ok(leader) => Ok(BarrierWaitResult { leader }),

@@ -1,8 +1,6 @@
 //! How a wait with a time-out ended.
 
-use std::error::Error;
-
-use crate::mutex::{LockError, MutexGuard};
+use crate::mutex::{LockError, MutexGuard, question_mark_drops};
 
 /// A guard that came back, and whether the time was up.
 pub(super) type TimedGuard<'g, T> = (MutexGuard<'g, T>, WaitTimeoutResult);
@@ -42,16 +40,4 @@ impl WaitTimeoutResult {
     }
 }
 
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error + Send + Sync> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
+question_mark_drops!(TimedGuard<'_, T>);

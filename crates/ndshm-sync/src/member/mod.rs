@@ -28,6 +28,7 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
+use slot::Stamp;
 use table::{SLOTS, Table};
 
 /// This process's membership of a region; dropping it leaves.
@@ -223,7 +224,7 @@ impl<'a> Members<'a> {
         self.seat.sleep(word, expected, most);
     }
 
-    /// Wakes at most `most` of those who sleep on `word`; how many it were.
+    /// Wakes at most `most` of those who sleep on `word`, or all; how many it were at least.
     pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
         self.seat.wake(word, most)
     }
@@ -336,9 +337,9 @@ impl<'a> Members<'a> {
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
-            let generation = self.table().slot(slot)?.stamp().generation;
+            let Stamp { generation, pid } = self.table().slot(slot)?.stamp();
             let id = MemberId { slot, generation };
-            (generation != 0 && self.is_alive(id)).then(|| self.describe(id))
+            (pid != 0 && self.is_alive(id)).then(|| self.describe(id))
         })
     }
 

@@ -65,10 +65,11 @@ impl Table {
 
     /// Has `lock` take a slot that no living process holds, and gives what it returned for that.
     ///
-    /// `lock` is told the slot, and whether nobody has ever had it; it returns `None` where it cannot
-    /// have it. The whole ends with its first error.
+    /// `is_locked` tells whether anybody holds that slot. `lock` is told the slot, and whether nobody has
+    /// ever had it; it returns `None` where it cannot have it. The whole ends with the first error.
     pub(super) fn take_slot<L>(
         &self,
+        mut is_locked: impl FnMut(u16) -> io::Result<bool>,
         mut lock: impl FnMut(u16, bool) -> io::Result<Option<L>>,
     ) -> io::Result<Option<(u16, L)>> {
         // Slots never used come first: one look in memory finds them, where a used one must be
@@ -81,7 +82,10 @@ impl Table {
         let used = (last + 1..SLOTS).chain(0..=last);
         for at in fresh.chain(used) {
             let slot = u16::try_from(at).expect("the table has fewer than 65,536 slots");
-            if let Some(lock) = lock(slot, unused(&at))? {
+            let unused = unused(&at);
+            if self.slots[at].retire(|| is_locked(slot))?
+                && let Some(lock) = lock(slot, unused)?
+            {
                 self.taken.store(slot.into(), Ordering::Relaxed);
                 return Ok(Some((slot, lock)));
             }

@@ -104,10 +104,7 @@ impl RawOnce {
 
     /// Who died or panicked at work, where nobody has begun since.
     pub(super) fn abandoned_by(&self, members: &Members<'_>) -> Option<Culprit> {
-        match self.lock.owner() {
-            Some(id) => (!members.is_alive(id)).then_some(Culprit::Died(id)),
-            None => self.lock.poisoned_by(members),
-        }
+        self.lock.abandoned_by(members)
     }
 
     /// The lock under which it is done.

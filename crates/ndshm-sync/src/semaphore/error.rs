@@ -237,3 +237,10 @@ impl From<AcquireError<SemaphorePermit<'_>>> for Box<dyn Error + Send + Sync> {
         e.without_permit().into()
     }
 }
+
+/// Drops the permit: so `?` works where the function returns an `AcquireError` without one.
+impl From<AcquireError<SemaphorePermit<'_>>> for AcquireError<()> {
+    fn from(e: AcquireError<SemaphorePermit<'_>>) -> Self {
+        e.without_permit()
+    }
+}

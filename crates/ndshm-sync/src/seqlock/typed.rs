@@ -342,7 +342,7 @@ impl<'m, T: Pod> SeqLock<'m, T> {
         got: Result<Acquired, NotAcquired>,
         value: impl FnOnce(&Self) -> T,
     ) -> Written {
-        let got = got.map_err(|not| LockError::of(not, self.members))?;
+        let got = got.map_err(|not| LockError::<()>::of(not, self.members))?;
         let SeqLockCell { writers, versions, .. } = self.cell;
         let _held = Held { writers, members: self.members };
         let lost = self.lost(got);

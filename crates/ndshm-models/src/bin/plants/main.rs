@@ -9,14 +9,18 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use table::{PLANTS, Plant};
 
+/// How many plants grow at once.
+const GARDENS: usize = 2;
+
 /// A model that takes longer has not caught anything.
 const MOST: Duration = Duration::from_secs(300);
 
-type Failed<T> = Result<T, Box<dyn Error>>;
+type Failed<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let mut names = Vec::new();
@@ -50,19 +54,32 @@ fn main() -> ExitCode {
 
 /// How many survived.
 fn plant_all(names: &[String]) -> Failed<usize> {
-    let garden = Garden::new()?;
-    garden.build()?;
-    let mut survivors = 0;
-    println!("{:<34} {:<18} {:>8}  caught by", "plant", "model", "seconds");
-    for plant in PLANTS.iter().filter(|p| names.is_empty() || names.iter().any(|n| n == p.name)) {
-        let start = Instant::now();
-        let caught = garden.plant(plant).map_err(|e| format!("{}: {e}", plant.name))?;
-        survivors += usize::from(caught.is_none());
-        let by = caught.as_deref().unwrap_or("NOTHING: IT SURVIVED");
-        let seconds = start.elapsed().as_secs_f64();
-        println!("{:<34} {:<18} {seconds:>8.1}  {by}", plant.name, plant.model);
-    }
-    Ok(survivors)
+    let chosen = |p: &&Plant| names.is_empty() || names.iter().any(|n| n == p.name);
+    let plants: Vec<&Plant> = PLANTS.iter().filter(chosen).collect();
+    println!("{:<36} {:<18} {:>8}  caught by", "plant", "model", "seconds");
+    let (next, survivors) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = |garden: usize| -> Failed<()> {
+        let garden = Garden::new(garden)?;
+        while let Some(plant) = plants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let start = Instant::now();
+            let caught = garden.plant(plant).map_err(|e| format!("{}: {e}", plant.name))?;
+            if caught.is_none() {
+                survivors.fetch_add(1, Ordering::Relaxed);
+            }
+            let by = caught.as_deref().unwrap_or("NOTHING: IT SURVIVED");
+            let seconds = start.elapsed().as_secs_f64();
+            println!("{:<36} {:<18} {seconds:>8.1}  {by}", plant.name, plant.model);
+        }
+        Ok(())
+    };
+    std::thread::scope(|s| {
+        let work = &work;
+        let gardeners = (0..GARDENS).map(|garden| s.spawn(move || work(garden)));
+        let gardeners: Vec<_> = gardeners.collect();
+        gardeners.into_iter().try_for_each(|g| g.join().expect("it does not panic"))
+    })?;
+    println!("{} plants, {} survived", plants.len(), survivors.load(Ordering::Relaxed));
+    Ok(survivors.into_inner())
 }
 
 /// A workspace of the models alone, and of the sources that they include.
@@ -71,11 +88,11 @@ struct Garden {
 }
 
 impl Garden {
-    fn new() -> Failed<Self> {
+    fn new(number: usize) -> Failed<Self> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or(home.join("target"), PathBuf::from);
-        let root = target.join("plants");
+        let root = target.join("plants").join(number.to_string());
         for part in ["crates/ndshm-models/src", "crates/ndshm-sync/src"] {
             if root.join(part).exists() {
                 fs::remove_dir_all(root.join(part))?;

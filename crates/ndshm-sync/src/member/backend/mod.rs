@@ -135,7 +135,8 @@ impl Seat {
         }
     }
 
-    /// Wakes those who sleep on `word`, at most `most` where the backend can tell; how many it were.
+    /// Wakes those who sleep on `word`, at most `most` where the backend can tell; how many it were
+    /// at least.
     pub(super) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
         match self {
             Self::Native(seat) => seat.wake(word, most),

@@ -47,7 +47,8 @@ impl<'a> Plan<'a> {
         // SAFETY: owned by `way`, or shared, which stays open while it is listed; if this is the
         // first to share it, until `give_up` below.
         let fd = unsafe { listed.borrow() };
-        let taken = table.take_slot(|slot, _| {
+        let is_locked = |slot| sys::slot_is_locked(fd, slot);
+        let taken = table.take_slot(is_locked, |slot, _| {
             let locked = match way {
                 Way::Own(_) => sys::try_lock_slot(fd, slot),
                 Way::Process => sys::try_lock_slot_for_process(fd, slot),

@@ -65,7 +65,10 @@ impl<'a> Plan<'a> {
         if used && !files.has(0).map_err(failed)? {
             return Err(JoinError::OtherDirectory { directory: files.directory().into() });
         }
-        let taken = table.take_slot(|slot, fresh| files.try_lock(slot, fresh)).map_err(failed)?;
+        // One whose file is gone counts as alive.
+        let is_locked = |slot| if files.has(slot)? { files.is_held(slot) } else { Ok(true) };
+        let lock = |slot, fresh| files.try_lock(slot, fresh);
+        let taken = table.take_slot(is_locked, lock).map_err(failed)?;
         let (slot, own) = taken.ok_or(JoinError::Full { most: SLOTS })?;
         let listed = Listed::new(&own).map_err(JoinError::System)?;
         // SAFETY: the lock of that slot is this process's, so nobody else makes an event of it.
@@ -115,9 +118,11 @@ impl Seat {
         self.bell.sleep(self.events(), word, expected, most);
     }
 
-    /// All that sleep: an event is a member's, not a word's.
+    /// All that sleep: an event is a member's, not a word's. So nobody can say whether any of them slept
+    /// on this word, and the answer is that none did.
     pub(in crate::member) fn wake(&self, _: &AtomicU32, _: u32) -> usize {
-        self.events().ring()
+        self.events().ring();
+        0
     }
 
     fn events(&self) -> &Events {
