@@ -153,7 +153,17 @@ impl Spin {
     }
 
     /// Passes a little time; `false` when it is time to sleep instead.
+    #[inline]
     pub(crate) fn pass(&mut self) -> bool {
+        if self.how == How::Close && self.count < CLOSE_LOOKS {
+            self.count += 1;
+            std::hint::spin_loop();
+            return true;
+        }
+        self.pass_slowly()
+    }
+
+    fn pass_slowly(&mut self) -> bool {
         match self.how {
             How::BackOff => self.back_off(),
             How::Close => self.look_closely(),
@@ -185,11 +195,6 @@ impl Spin {
     }
 
     fn look_closely(&mut self) -> bool {
-        if self.count < CLOSE_LOOKS {
-            self.count += 1;
-            pause(1);
-            return true;
-        }
         pause(8);
         let now = Instant::now();
         let spinning = now - *self.since.get_or_insert(now);
