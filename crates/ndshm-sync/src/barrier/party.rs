@@ -331,6 +331,7 @@ impl Party<'_> {
     /// })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn wait(&mut self) -> Result<BarrierWaitResult, BarrierError> {
         self.wait_until(Deadline::Never)
     }
@@ -412,6 +413,7 @@ impl Party<'_> {
         }
     }
 
+    #[inline]
     fn wait_until(&mut self, deadline: Deadline) -> Result<BarrierWaitResult, BarrierError> {
         let Barrier { raw } = self.barrier;
         if !raw.members.is_mine() {

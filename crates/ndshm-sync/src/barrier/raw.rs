@@ -245,6 +245,7 @@ impl RawBarrier<'_> {
     }
 
     /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase.
+    #[inline]
     pub(super) fn wait(&self, rank: usize, deadline: Deadline) -> Result<bool, NotMet> {
         let word = self.head.word.load(Ordering::Acquire);
         let attempt = Attempt::of(word);
@@ -268,9 +269,9 @@ impl RawBarrier<'_> {
         } else {
             // SeqCst, here and in the scan: the last in the single order of these operations.
             self.arrival(rank).store(attempt.mark(), Ordering::SeqCst);
-            if let Some(ended) = self.complete(attempt) {
-                return ended;
-            }
+        }
+        if let Some(ended) = self.complete(attempt) {
+            return ended;
         }
         let mut spin = Spin::for_parties(self.parties.len());
         let ended = self.head.sleepers.wait(self.members, &mut spin, deadline, |look| {
@@ -305,6 +306,7 @@ impl RawBarrier<'_> {
     }
 
     /// Ends the attempt complete if it waits for nobody; how it ended, where it has.
+    #[inline]
     fn complete(&self, attempt: Attempt) -> Option<Result<bool, NotMet>> {
         loop {
             // Acquire: with the count of joins come the cells of those who joined. The word is read
