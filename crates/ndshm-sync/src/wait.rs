@@ -222,7 +222,13 @@ impl Spin {
     fn learn(&mut self, took: Duration, after: Instant) -> bool {
         let yielded = HERE.with(|here| here.yielded(took, after));
         match yielded {
-            Yielded::Long => return false,
+            Yielded::Long => {
+                // Not a whole turn: perhaps those waited for, at their own work.
+                if took <= LOST_TURN {
+                    self.how = How::Yield;
+                }
+                return false;
+            }
             Yielded::Alone if self.fits => self.how = How::Close,
             _ => self.how = How::Yield,
         }

@@ -135,16 +135,33 @@ impl<'m, T> Unlocked<'m, T> {
         self,
         got: Result<Acquired, NotAcquired>,
     ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
-        match got {
+        // Apart from the rest, so that it is inlined: an error is large, and to pass one through
+        // memory would double what a lock costs.
+        if got == Ok(Acquired::Clean) {
             // SAFETY: held, and this is the one guard (caller's promise).
-            Ok(Acquired::Clean) => Ok(unsafe { MutexGuard::new(self) }),
-            Ok(Acquired::Poisoned(by)) => {
-                // SAFETY: as above.
-                let guard = unsafe { MutexGuard::new(self) };
-                Err(LockError::Poisoned(Poisoned::new(guard, by, self.members)))
-            }
-            Err(not) => Err(LockError::of(not, self.members)),
+            return Ok(unsafe { MutexGuard::new(self) });
         }
+        // SAFETY: the caller's promise.
+        unsafe { self.finish_otherwise(got) }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`finish`](Self::finish).
+    #[cold]
+    unsafe fn finish_otherwise(
+        self,
+        got: Result<Acquired, NotAcquired>,
+    ) -> Result<MutexGuard<'m, T>, LockError<MutexGuard<'m, T>>> {
+        let by = match got {
+            // SAFETY: held, and this is the one guard (caller's promise).
+            Ok(Acquired::Clean) => return Ok(unsafe { MutexGuard::new(self) }),
+            Ok(Acquired::Poisoned(by)) => by,
+            Err(not) => return Err(LockError::of(not, self.members)),
+        };
+        // SAFETY: held, and this is the one guard (caller's promise).
+        let guard = unsafe { MutexGuard::new(self) };
+        Err(LockError::Poisoned(Poisoned::new(guard, by, self.members)))
     }
 }
 
