@@ -385,15 +385,31 @@ impl<'m, T: Pod, const READERS: usize> RwLock<'m, T, READERS> {
         }
     }
 
+    /// The usual case apart from the rest, so that it is inlined: an error is large, and to pass one
+    /// through memory costs as much as the lock.
     #[inline]
     fn finish_read(&self, got: Result<(Acquired, ReaderSeat), NotAcquired>) -> Read<'m, T> {
+        match got {
+            Ok((Acquired::Clean, seat)) => Ok(self.read_guard(seat)),
+            other => self.finish_read_otherwise(other),
+        }
+    }
+
+    #[cold]
+    fn finish_read_otherwise(
+        &self,
+        got: Result<(Acquired, ReaderSeat), NotAcquired>,
+    ) -> Read<'m, T> {
         let (got, seat) = got.map_err(|not| LockError::of(not, self.members))?;
+        told(got, self.read_guard(seat), self.members)
+    }
+
+    #[inline]
+    fn read_guard(&self, seat: ReaderSeat) -> RwLockReadGuard<'m, T> {
         let RwLockCell { value, raw, .. } = self.cell;
-        // SAFETY: `got` is a share in that cell for this membership, and one guard is made of it; the
-        // value is reached only through the lock (value invariant 1).
-        let guard =
-            unsafe { RwLockReadGuard::new(&raw.head, &raw.cells[seat.0], value, self.members) };
-        told(got, guard, self.members)
+        // SAFETY: called by those who have got a share in that cell for this membership, once, and make
+        // one guard of it; the value is reached only through the lock (value invariant 1).
+        unsafe { RwLockReadGuard::new(&raw.head, &raw.cells[seat.0], value, self.members) }
     }
 
     #[inline]
