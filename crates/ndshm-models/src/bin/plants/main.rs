@@ -117,6 +117,7 @@ impl Garden {
             // Unused variables and the like are no news here.
             .env("RUSTFLAGS", "--cap-lints=allow")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .env("CARGO_INCREMENTAL", "1")
             .env("CARGO_TARGET_DIR", self.root.join("target"))
             .current_dir(&self.root)
             .output()?;
