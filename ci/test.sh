@@ -10,6 +10,10 @@ cargo test --workspace --locked
 cargo test -p ndshm-sync --features lock_api --locked --doc
 cargo test -p ndshm-sync --features lock_api --locked --test lock_api
 
+echo "== the portable backend without the native one, as on another unix"
+RUSTFLAGS="--cfg ndshm_portable_only" CARGO_TARGET_DIR=target/portable-only \
+    cargo test -p ndshm-sync --test conformance --locked -- portable::
+
 echo "== again, two copies at the same time"
 cargo test --workspace --locked >target/second-copy.log 2>&1 &
 copy=$!

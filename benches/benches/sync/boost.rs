@@ -12,9 +12,12 @@ use crate::arena::Arena;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BoostMutex {
     place: *mut c_void,
-    increments: unsafe extern "C" fn(*mut c_void, u64, *const AtomicU32) -> u64,
-    value: unsafe extern "C" fn(*mut c_void) -> u64,
+    increments: Increments,
+    value: Value,
 }
+
+type Increments = unsafe extern "C" fn(*mut c_void, u64, *const AtomicU32) -> u64;
+type Value = unsafe extern "C" fn(*mut c_void) -> u64;
 
 // SAFETY: the place is in shared memory for ever, and the functions lock before they touch it.
 unsafe impl Send for BoostMutex {}
@@ -45,10 +48,12 @@ impl BoostMutex {
         // SAFETY: as above.
         let create: unsafe extern "C" fn(*mut c_void) =
             unsafe { std::mem::transmute(symbol(c"boost_create")) };
+        let increments = symbol(c"boost_increments");
         // SAFETY: as above; an AtomicU32 is as wide as its C++ namesake.
-        let increments = unsafe { std::mem::transmute(symbol(c"boost_increments")) };
+        let increments = unsafe { std::mem::transmute::<*mut c_void, Increments>(increments) };
+        let value = symbol(c"boost_value");
         // SAFETY: as above.
-        let value = unsafe { std::mem::transmute(symbol(c"boost_value")) };
+        let value = unsafe { std::mem::transmute::<*mut c_void, Value>(value) };
         let place = arena.take_bytes(usize::try_from(size()).expect("small")).cast();
         // SAFETY: as many bytes as it asks for, aligned, and nobody else's.
         unsafe { create(place) };

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ndshm_benches::Target::{AtLeast, AtMost};
-use ndshm_testkit::skip;
 use raw_sync::Timeout;
 use raw_sync::events::{BusyEvent, Event, EventImpl, EventInit, EventState};
 
@@ -192,6 +191,6 @@ fn iceoryx2(arena: &'static Arena) -> Option<Rival> {
 
 #[cfg(not(feature = "iceoryx2"))]
 fn iceoryx2(_arena: &'static Arena) -> Option<Rival> {
-    skip(ICEORYX2, "built without `--features iceoryx2`");
+    ndshm_testkit::skip(ICEORYX2, "built without `--features iceoryx2`");
     None
 }

@@ -12,12 +12,16 @@ use ndshm_testkit::skip;
 mod arena;
 mod barrier;
 mod boost;
+mod condvar;
 mod contest;
 mod crew;
+mod event;
 mod mutex;
 mod ours;
+mod ping_pong;
 mod posix;
 mod rwlock;
+mod semaphore;
 
 use arena::Arena;
 use contest::{Crews, Rival, Wish, hog};
@@ -40,6 +44,9 @@ fn main() {
     mutex::enter(arena, &mut rivals, &mut contests);
     rwlock::enter(arena, &mut rivals, &mut contests);
     barrier::enter(arena, &mut rivals, &mut contests);
+    event::enter(arena, &mut rivals, &mut contests);
+    condvar::enter(arena, &mut rivals, &mut contests);
+    semaphore::enter(arena, &mut rivals, &mut contests);
     let rivals: &'static [Rival] = rivals.leak();
     let crews = muster(arena, rivals);
     let two = crews.cpus.len() >= 2;

@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use ndshm_sync::{Barrier, Members, Mutex, RwLock};
+use ndshm_sync::{
+    Barrier, Condvar, Event, Members, Mutex, OnDeath, Reset, RwLock, Semaphore, SignalSemaphore,
+};
 
 use crate::arena::Arena;
 use crate::rwlock::Pair;
@@ -14,6 +16,14 @@ pub(crate) struct Ours {
     pub(crate) rwlock: RwLock<'static, Pair>,
     /// For 2, 4 and 8 parties.
     pub(crate) barriers: [Barrier<'static>; 3],
+    /// One each way.
+    pub(crate) events: [Event<'static>; 2],
+    pub(crate) signals: [SignalSemaphore<'static>; 2],
+    /// With one to take.
+    pub(crate) free: SignalSemaphore<'static>,
+    pub(crate) permits: Semaphore<'static>,
+    pub(crate) turn: Mutex<'static, u64>,
+    pub(crate) condvar: Condvar<'static>,
 }
 
 impl Ours {
@@ -32,6 +42,12 @@ impl Ours {
                 mutex: layout.mutex(0).expect("there is room"),
                 rwlock: layout.rwlock(Pair::default()).expect("there is room"),
                 barriers: [2, 4, 8].map(|n| layout.barrier(n).expect("there is room")),
+                events: [0; 2].map(|_| layout.event(Reset::Auto).expect("there is room")),
+                signals: [0; 2].map(|_| layout.signal_semaphore(0).expect("there is room")),
+                free: layout.signal_semaphore(1).expect("there is room"),
+                permits: layout.semaphore(1, OnDeath::Return).expect("there is room"),
+                turn: layout.mutex(0).expect("there is room"),
+                condvar: layout.condvar().expect("there is room"),
             }
         })
     }

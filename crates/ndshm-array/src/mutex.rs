@@ -1,5 +1,6 @@
 //! A value under a mutex, in a segment of its own.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,6 @@ use crate::segment::{Segment, label};
 /// assert_eq!(*total.lock()?, 1.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct SharedMutex<T: 'static> {
     /// # Invariants
     ///
@@ -35,6 +35,12 @@ pub struct SharedMutex<T: 'static> {
     ///    longer than `self`.
     mutex: Mutex<'static, T>,
     segment: Arc<Segment>,
+}
+
+impl<T: Pod> fmt::Debug for SharedMutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mutex.fmt(f)
+    }
 }
 
 impl<T: Pod + Send> SharedMutex<T> {

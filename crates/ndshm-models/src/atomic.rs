@@ -59,6 +59,7 @@ macro_rules! word {
         }
 
         #[allow(missing_docs, reason = "as in std")]
+        #[allow(clippy::missing_errors_doc, reason = "they are std's, under the same names")]
         impl $name {
             pub const fn new(value: $value) -> Self {
                 assert!(value == 0, "words of shared memory are zero at first");

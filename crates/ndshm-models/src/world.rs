@@ -169,6 +169,10 @@ impl fmt::Debug for World {
 impl World {
     /// A world of so many parties, each a member of its own: of slot 0, 1, and so on. The member in
     /// the slot after these has died before; that in the next comes after all others.
+    ///
+    /// # Panics
+    ///
+    /// Never: the slots of a new world are free.
     pub fn new(parties: usize, death: Option<Death>) -> Rc<Self> {
         let slots = parties + 2;
         let world = Rc::new(Self {

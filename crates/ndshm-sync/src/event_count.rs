@@ -102,7 +102,7 @@ impl EventCount {
     }
 
     /// Counts a change, and wakes all who sleep. Never waits; a system call only where somebody
-    /// sleeps.
+    /// sleeps. Does nothing in a forked child.
     ///
     /// ```
     /// use std::time::Duration;
@@ -116,6 +116,9 @@ impl EventCount {
     /// ```
     #[inline]
     pub fn notify_all(&self, members: &Members<'_>) {
+        if !members.is_mine() {
+            return; // In a forked child: what changed is its parent's.
+        }
         // Release pairs with the Acquire in `read`.
         self.count.fetch_add(1, Ordering::Release);
         self.sleepers.wake_all(members);

@@ -56,6 +56,18 @@ pub struct Inspection {
     pub poisoned_by: Option<Member>,
 }
 
+/// `{:?}` of a handle says what it is doing: `<mutex: free>`.
+macro_rules! debug_as_inspected {
+    ([$($generics:tt)*] $handle:ty) => {
+        impl<$($generics)*> std::fmt::Debug for $handle {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "<{}>", self.inspect())
+            }
+        }
+    };
+}
+pub(crate) use debug_as_inspected;
+
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.state)?;
@@ -68,7 +80,7 @@ impl fmt::Display for Inspection {
             write!(f, "; poisoned by {who}")?;
         }
         if self.sleepers {
-            write!(f, "; others sleep")?;
+            write!(f, "; others may sleep")?;
         }
         Ok(())
     }

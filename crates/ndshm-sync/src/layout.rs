@@ -10,7 +10,10 @@ use crate::member::Members;
 /// There is one sequence per membership, however often [`Members::layout`] is called: nothing
 /// that it has handed out is ever handed out again. Every process has to ask for the same things
 /// in the same order; kind and size are written beside each, and a process that asks for
-/// something else at that place gets [`LayoutError::Differs`].
+/// something else at that place gets [`LayoutError::Differs`]. (The size, not the type: a `u64` and an
+/// `f64` look alike.)
+///
+/// Plain data of one's own has its place behind the region, in the same file: see [`Region`](crate::Region).
 ///
 /// ```
 /// # use std::os::fd::AsFd;
@@ -42,6 +45,8 @@ impl<'m> Layout<'m> {
 
     /// Takes the place of `count` cells of a type that is aligned to 64.
     pub(crate) fn take<T>(&mut self, count: usize) -> Result<NonNull<T>, LayoutError> {
+        // More would depend on where each process has mapped the region, and on what came before.
+        const { assert!(align_of::<T>() == 64, "a shared value may be aligned to 64 bytes at most") };
         if !self.members.is_mine() {
             return Err(LayoutError::Forked);
         }

@@ -13,6 +13,9 @@ use std::sync::atomic::AtomicU8;
 /// [`Members::SIZE`](crate::Members::SIZE) bytes; what [`Layout`](crate::Layout) hands out comes
 /// after it. All of it is valid when zeroed.
 ///
+/// It may be shorter than the mapping: what lies before and behind it is the program's, for an array, say, that
+/// a lock in the region guards.
+///
 /// ```
 /// # use std::os::fd::AsFd;
 /// use ndshm_sync::{Members, Region};

@@ -35,6 +35,9 @@ const LOST_TURN: Duration = Duration::from_micros(500);
 /// many of the time is lost to such yields.
 const YIELD_PAUSE: u32 = 16;
 
+/// No turn lasts longer: the process was stopped meanwhile, or its machine.
+const LONGEST_TURN: Duration = Duration::from_millis(100);
+
 /// The longest spin beside other work: below a slow yield, or two who wait for each other on one
 /// processor would keep each other from yielding.
 const CROWDED_SPIN: Duration = Duration::from_micros(10);
@@ -184,16 +187,19 @@ impl Spin {
     fn yield_once(&mut self, before: Instant) -> bool {
         let since = *self.since.get_or_insert(before);
         if HERE.with(|here| here.is_crowded(before)) {
-            if self.fits {
-                self.how = How::Close;
-            }
-            return self.fits;
+            // Neither a yield nor, where those waited for are on this processor too, a spin.
+            return false;
         }
         std::thread::yield_now();
         let after = Instant::now();
-        let took = after - before;
+        self.learn(after - before, after) && after - since < SPIN
+    }
+
+    /// From how long a yield took; whether to look again before it sleeps.
+    fn learn(&mut self, took: Duration, after: Instant) -> bool {
         if took > LOST_TURN {
-            HERE.with(|here| here.crowded.set(Some(after + took * YIELD_PAUSE)));
+            let pause = took.min(LONGEST_TURN) * YIELD_PAUSE;
+            HERE.with(|here| here.crowded.set(Some(after + pause)));
         }
         if took > SLOW_YIELD {
             return false;
@@ -201,7 +207,7 @@ impl Spin {
         let alone = took <= QUICK_YIELD && self.fits;
         self.how = if alone { How::Close } else { How::Yield };
         self.burst = Some(after);
-        after - since < SPIN
+        true
     }
 }
 
@@ -255,12 +261,66 @@ mod tests {
 
     #[test]
     fn spinning_ends() {
-        for mut spin in [Spin::for_lock(), Spin::for_parties(1), Spin::for_parties(10_000)] {
+        let shared = Spin::with(How::Yield, true);
+        for mut spin in [Spin::for_lock(), Spin::for_parties(1), Spin::for_parties(10_000), shared]
+        {
             let mut rounds = 0_u64;
             while spin.pass() {
                 rounds += 1;
                 assert!(rounds < 100_000_000, "a spin that never gives up");
             }
         }
+    }
+
+    #[test]
+    fn how_long_a_yield_took_tells_who_else_is_there() {
+        let now = Instant::now();
+        let shared = || HERE.with(|here| here.shared.get());
+        let mut spin = Spin::with(How::Close, true);
+        assert!(spin.learn(Duration::from_micros(3), now));
+        assert_eq!(spin.how, How::Yield, "one that is waited for ran");
+        drop(spin);
+        assert!(shared());
+        assert_eq!(Spin::for_parties(1).how, How::Yield, "the next begins with what helped");
+
+        let mut spin = Spin::with(How::Yield, true);
+        assert!(spin.learn(Duration::from_nanos(300), now));
+        assert_eq!(spin.how, How::Close, "nobody ran");
+        drop(spin);
+        assert!(!shared());
+
+        let mut spin = Spin::with(How::Close, true);
+        assert!(!spin.learn(Duration::from_micros(100), now), "somebody ran for long");
+        assert!(!HERE.with(|here| here.is_crowded(now)));
+        assert!(!spin.learn(Duration::from_millis(3), now), "for a whole turn");
+        assert!(HERE.with(|here| here.is_crowded(now + Duration::from_millis(40))));
+    }
+
+    #[test]
+    fn those_who_do_not_fit_never_spin() {
+        for _ in 0..1000 {
+            let mut spin = Spin::with(How::Yield, false);
+            while spin.pass() {
+                assert_eq!(spin.how, How::Yield);
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_turn_is_paid_for_with_less_yielding() {
+        let now = Instant::now();
+        HERE.with(|here| here.crowded.set(Some(now + Duration::from_secs(100))));
+        let mut sharing = Spin::with(How::Yield, true);
+        assert!(!sharing.pass(), "sleeps at once");
+        let mut apart = Spin::with(How::Close, true);
+        while apart.pass() {
+            assert_eq!(apart.how, How::Close, "a yield beside work that keeps the processor");
+        }
+        assert!(apart.since.is_some_and(|since| since.elapsed() < SPIN * 100));
+        HERE.with(|here| {
+            assert!(here.is_crowded(now));
+            assert!(!here.is_crowded(now + Duration::from_secs(101)), "for some time only");
+            assert!(!here.is_crowded(now));
+        });
     }
 }

@@ -70,7 +70,16 @@ impl SharedMemory {
     #[must_use]
     pub fn inherited() -> Self {
         let fd = std::io::stdin().as_fd().try_clone_to_owned().expect("no standard input");
-        let file = File::from(fd);
+        Self::of(fd.into())
+    }
+
+    /// All of that file.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be mapped.
+    #[must_use]
+    pub fn of(file: File) -> Self {
         let len = file.metadata().expect("cannot ask for the length of the memfd").len();
         let len = usize::try_from(len).expect("too long to map");
         let base = map(&file, len);

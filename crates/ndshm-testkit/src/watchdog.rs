@@ -1,5 +1,6 @@
 //! An end to tests that hang.
 
+use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -18,7 +19,11 @@ impl Watchdog {
         let what = what.to_owned();
         thread::spawn(move || {
             if dropped.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                eprintln!("\nWATCHDOG: {what} has not ended after {limit:?}: it hangs");
+                // Not `eprintln`: it panics where nobody reads, and the process would live on.
+                let _ = writeln!(
+                    io::stderr(),
+                    "\nWATCHDOG: {what} has not ended after {limit:?}: it hangs"
+                );
                 // SAFETY: ends the process at once; destructors might wait for what hangs.
                 unsafe { libc::_exit(101) };
             }

@@ -29,7 +29,7 @@
 //! | crate | what it gives |
 //! |---|---|
 //! | [`buffer`] = `ndshm-buffer` | raw bytes that several processes map |
-//! | [`sync`] = `ndshm-sync` | mutexes and barriers on any shared memory |
+//! | [`sync`] = `ndshm-sync` | locks, barriers, semaphores, events on any shared memory |
 //! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
 //! | [`workers`] = `ndshm-workers` | P processes from a function |
 

@@ -49,15 +49,14 @@ impl PthreadTurns {
     /// Waits until the number is `from`, and makes it `to`, notifying one.
     #[inline]
     pub(crate) fn turn(&self, from: u64, to: u64) {
-        self.mutex.with(|value| {
-            while *value != from {
-                let (condition, mutex) = (self.condition.get(), self.mutex.mutex.get());
-                // SAFETY: both made by `create`; the mutex is locked by this thread, and nobody
-                // holds on to what `value` had before.
-                succeeds("cond_wait", unsafe { libc::pthread_cond_wait(condition, mutex) });
-            }
-            *value = to;
-            self.notify_one();
-        });
+        self.mutex.lock();
+        while self.mutex.get() != from {
+            let (condition, mutex) = (self.condition.get(), self.mutex.mutex.get());
+            // SAFETY: both made by `create`; the mutex is locked by this thread.
+            succeeds("cond_wait", unsafe { libc::pthread_cond_wait(condition, mutex) });
+        }
+        self.mutex.set(to);
+        self.notify_one();
+        self.mutex.unlock();
     }
 }

@@ -3,16 +3,16 @@
 use std::ffi::c_int;
 
 mod barrier;
-//&
+mod condvar;
 mod mutex;
 mod rwlock;
-//&
+mod semaphore;
 
 pub(crate) use barrier::PthreadBarrier;
-//&::PthreadTurns;
+pub(crate) use condvar::PthreadTurns;
 pub(crate) use mutex::PthreadMutex;
 pub(crate) use rwlock::PthreadRwLock;
-//&::PosixSemaphore;
+pub(crate) use semaphore::PosixSemaphore;
 
 /// Nothing here may fail.
 #[inline]

@@ -54,12 +54,36 @@ impl PthreadMutex {
     /// When a holder died.
     #[inline]
     pub(crate) fn with<R>(&self, body: impl FnOnce(&mut u64) -> R) -> R {
-        // SAFETY: made by `init`.
-        succeeds("mutex_lock", unsafe { libc::pthread_mutex_lock(self.mutex.get()) });
+        self.lock();
         // SAFETY: the lock is held.
         let result = body(unsafe { &mut *self.value.get() });
-        // SAFETY: locked above by this thread.
-        unsafe { libc::pthread_mutex_unlock(self.mutex.get()) };
+        self.unlock();
         result
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) {
+        // SAFETY: made by `init`.
+        succeeds("mutex_lock", unsafe { libc::pthread_mutex_lock(self.mutex.get()) });
+    }
+
+    #[inline]
+    pub(super) fn unlock(&self) {
+        // SAFETY: locked by this thread.
+        unsafe { libc::pthread_mutex_unlock(self.mutex.get()) };
+    }
+
+    /// The value, by one that has locked.
+    #[inline]
+    pub(super) fn get(&self) -> u64 {
+        // SAFETY: the lock is held.
+        unsafe { self.value.get().read() }
+    }
+
+    /// Another value, by one that has locked.
+    #[inline]
+    pub(super) fn set(&self, value: u64) {
+        // SAFETY: the lock is held.
+        unsafe { self.value.get().write(value) };
     }
 }

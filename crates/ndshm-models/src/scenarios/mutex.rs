@@ -60,6 +60,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a slot is taken anew: its dead are told from the living by generation",
         run: |e| {
             e.check(3, |d| inherit(&[joins_late, once], d));
+            e.check(2, |d| contend(&[joins_late, once], d));
             e.check(0, |d| inherit(&[joins_late, once, once], d));
             e.kill(2, 0, |d| inherit(&[joins_late, once], d));
         },

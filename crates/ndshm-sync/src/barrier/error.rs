@@ -112,13 +112,16 @@ pub enum BarrierError {
         lost: Vec<Lost>,
     },
     /// The time was up, and this party has broken the barrier by it.
-    #[error("timed out at the barrier; it is broken now; not there yet: rank {missing:?}")]
+    #[error(
+        "timed out at the barrier; it is broken now; not there yet: {}",
+        ranks_in_words(missing)
+    )]
     TimedOut {
         /// The ranks that had not arrived.
         missing: Vec<usize>,
     },
     /// There is no such rank.
-    #[error("rank {rank} cannot join a barrier of {parties} parties (0 to {})", parties - 1)]
+    #[error("rank {rank} cannot join a barrier of {parties} parties (0 to {})", parties.saturating_sub(1))]
     NoSuchRank {
         /// The rank asked for.
         rank: usize,
@@ -146,4 +149,16 @@ pub(crate) fn list(lost: &[Lost]) -> String {
         return "it was reset meanwhile".to_owned();
     }
     lost.iter().map(Lost::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `rank 1`, `ranks 1 and 2`, `ranks 1, 2 and 3`.
+pub(crate) fn ranks_in_words(ranks: &[usize]) -> String {
+    match ranks {
+        [] => String::new(),
+        [one] => format!("rank {one}"),
+        [first @ .., last] => {
+            let first = first.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+            format!("ranks {first} and {last}")
+        }
+    }
 }

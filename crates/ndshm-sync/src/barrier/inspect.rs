@@ -1,5 +1,6 @@
 //! What a barrier is doing at this moment, for people.
 
+use super::error::ranks_in_words;
 use std::fmt::Write;
 
 use super::raw::{RawBarrier, absence, departed};
@@ -20,7 +21,7 @@ impl RawBarrier<'_> {
                 gone.push(rank);
                 continue;
             }
-            if cell.has_arrived(attempt) {
+            if self.has_arrived(rank, attempt) {
                 arrived.push(rank);
             } else if let Some(why) = cell.absence(self.members, attempt) {
                 let _ = write!(lost, ", rank {rank} {why}");
@@ -31,7 +32,7 @@ impl RawBarrier<'_> {
         }
         for (ranks, what) in [(arrived, "arrived"), (gone, "departed"), (awaited, "awaited")] {
             if !ranks.is_empty() {
-                let _ = write!(state, ", {} {what}", list(&ranks));
+                let _ = write!(state, ", {} {what}", ranks_in_words(&ranks));
             }
         }
         state += &lost;
@@ -40,17 +41,5 @@ impl RawBarrier<'_> {
         }
         let sleepers = self.has_sleepers();
         Inspection { kind: "barrier", state, holders, sleepers, poisoned_by: None }
-    }
-}
-
-/// `rank 1`, `ranks 1 and 2`, `ranks 1, 2 and 3`.
-fn list(ranks: &[usize]) -> String {
-    match ranks {
-        [] => String::new(),
-        [one] => format!("rank {one}"),
-        [first @ .., last] => {
-            let first = first.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
-            format!("ranks {first} and {last}")
-        }
     }
 }

@@ -5,8 +5,8 @@ mod inspect;
 mod party;
 mod raw;
 
-pub(crate) use error::list;
 pub use error::{Absence, BarrierError, Lost};
+pub(crate) use error::{list, ranks_in_words};
 pub use party::{Barrier, BarrierWaitResult, Party};
 pub use raw::BarrierCell;
 pub(crate) use raw::{ABSENCE, absence, absent};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::error::{Absence, BarrierError, Lost};
 use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
@@ -17,7 +17,8 @@ use crate::wait::Deadline;
 ///
 /// - **Death.** A phase whose missing party is dead, or has withdrawn, is *broken*: all who wait
 ///   in it, and all who come later, get [`BarrierError::Broken`], which names the lost ranks. A
-///   party that died after it had arrived does not break that phase, but the next.
+///   party that died after it had arrived does not break that phase, but the next. A rank that
+///   nobody has joined with is waited for (see [`withdraw`](Self::withdraw)).
 /// - **Waiting.** Spins or yields for at most a tenth of a millisecond, spinning where there is a
 ///   processor for each party; then sleeps, and looks every 40 ms whether the missing still live.
 /// - **Time-outs** break the barrier too, as in Python and Java: the others would otherwise wait
@@ -43,10 +44,12 @@ use crate::wait::Deadline;
 /// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Barrier<'m> {
     raw: RawBarrier<'m>,
 }
+
+debug_as_inspected!([] Barrier<'_>);
 
 impl<'m> Barrier<'m> {
     /// A handle on the barrier at `cell`, for this membership.
@@ -145,6 +148,9 @@ impl<'m> Barrier<'m> {
     /// for the last time are not disturbed. Does nothing for a rank that there is not, or that has
     /// [departed](Party::depart). Does not wait.
     ///
+    /// Of a party that lives, only where it has stopped waiting: another may join with its rank from now
+    /// on, and one that is just about to arrive would do so for the other.
+    ///
     /// ```
     /// use ndshm_sync::{Absence, BarrierError};
     ///
@@ -235,11 +241,8 @@ impl<'m> Barrier<'m> {
     }
 
     fn missing(&self, except: usize, attempt: Attempt) -> Vec<usize> {
-        let ranks = self.raw.parties.iter().enumerate();
-        ranks
-            .filter(|&(rank, cell)| rank != except && !cell.is_done(attempt))
-            .map(|(rank, _)| rank)
-            .collect()
+        let ranks = 0..self.parties();
+        ranks.filter(|&rank| rank != except && !self.raw.is_done(rank, attempt)).collect()
     }
 }
 
@@ -312,7 +315,8 @@ impl Party<'_> {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::Broken`], [`BarrierError::Forked`].
+    /// [`BarrierError::Broken`], [`BarrierError::Forked`]; [`BarrierError::RankTaken`] for one that was
+    /// withdrawn, where another has joined with its rank since.
     ///
     /// ```
     /// # let members = ndshm_testkit::members!();
@@ -337,7 +341,7 @@ impl Party<'_> {
     ///
     /// # Errors
     ///
-    /// [`BarrierError::TimedOut`], [`BarrierError::Broken`], [`BarrierError::Forked`].
+    /// [`BarrierError::TimedOut`], and as [`wait`](Self::wait).
     ///
     /// ```
     /// use std::time::Duration;
@@ -413,6 +417,12 @@ impl Party<'_> {
         if !raw.members.is_mine() {
             return Err(BarrierError::Forked);
         }
+        // One that was withdrawn while it lived, and whose rank another has now, would arrive for it.
+        let owner = MemberId::from_bits(raw.parties[self.rank].owner.load(Ordering::Acquire));
+        if let Some(heir) = owner.filter(|&id| id != raw.members.me()) {
+            let by = raw.members.describe(heir);
+            return Err(BarrierError::RankTaken { rank: self.rank, by });
+        }
         match raw.wait(self.rank, deadline) {
             Ok(leader) => Ok(BarrierWaitResult { leader }),
             Err(NotMet::Broken(attempt)) => {
@@ -453,8 +463,8 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
-    /// `true` for exactly one party of each phase (for none where the one that ended it died in
-    /// that moment).
+    /// `true` for exactly one party of each phase; for none where the one that ended it died in that
+    /// moment, or [departed](Party::depart).
     ///
     /// ```
     /// # let members = ndshm_testkit::members!();

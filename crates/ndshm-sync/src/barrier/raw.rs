@@ -24,6 +24,9 @@ pub(crate) const ABSENCE: u64 = 7 << ABSENCE_SHIFT;
 /// In the place of an absence: it has departed, and no phase waits for it.
 const DEPARTED: u64 = 5;
 
+/// How many parties have their arrivals beside the phase word.
+const FIRST: usize = 5;
+
 /// The head of a barrier in shared memory, followed by one cell of 64 bytes for each party. Valid
 /// when zeroed.
 ///
@@ -34,16 +37,21 @@ const DEPARTED: u64 = 5;
 /// | 0 | 8 | what lies here, written once by [`Layout`](crate::Layout) |
 /// | 8 | 8 | the phase word, below |
 /// | 16 | 4 | odd while somebody sleeps, or slept and has not been missed yet; counts; the futex |
-/// | 20 | 44 | zero |
+/// | 20 | 4 | zero |
+/// | 24 | 8 x 5 | for each of the ranks 0 to 4: the attempt it has arrived in, plus 1; written by the party, and by its heir on joining |
 ///
 /// then for the party of rank *r*, at 64 x (*r* + 1):
 ///
 /// | offset | size | what | written by |
 /// |---|---|---|---|
 /// | 0 | 8 | who it is: slot in bits 0-15, generation in bits 32-63, 0 before it joined; in bits 16-18 0, or why it will not come ([`Absence`]), or 5: it has departed | the party, its launcher, its heir; by compare-and-swap |
-/// | 8 | 8 | the attempt it has arrived in, plus 1 | the party; its heir, on joining |
+/// | 8 | 8 | from rank 5 on: the attempt it has arrived in, plus 1 | the party; its heir, on joining |
 /// | 16 | 8 | the attempt it gave up when its time was over, plus 1 | the same |
 /// | 24 | 40 | zero | |
+///
+/// The first arrivals stand beside the phase word because few parties, each on a processor, spend
+/// their time on moving cache lines: one that sees the phase end has with that line the arrivals in
+/// the next, and the line in which it arrives is the one in which it ends the phase.
 ///
 /// The phase word:
 ///
@@ -93,7 +101,8 @@ pub struct BarrierCell {
     pub(super) place: Place,
     word: AtomicU64,
     sleepers: Sleepers,
-    reserved: [u32; 11],
+    reserved: u32,
+    arrived: [AtomicU64; FIRST],
 }
 
 #[repr(C, align(64))]
@@ -156,17 +165,8 @@ impl PartyCell {
             .or_else(|| (!departed(owner) && is_dead(owner, members)).then_some(Absence::Died))
     }
 
-    pub(super) fn has_arrived(&self, attempt: Attempt) -> bool {
-        self.arrived.load(Ordering::SeqCst) == attempt.mark()
-    }
-
     pub(super) fn has_departed(&self) -> bool {
         departed(self.owner.load(Ordering::SeqCst))
-    }
-
-    /// Whether the attempt waits for it no more.
-    pub(super) fn is_done(&self, attempt: Attempt) -> bool {
-        self.has_arrived(attempt) || self.has_departed()
     }
 
     fn has_given_up(&self, attempt: Attempt) -> bool {
@@ -230,6 +230,20 @@ impl RawBarrier<'_> {
         self.head.sleepers.any()
     }
 
+    /// The attempt in which that party has arrived, plus 1.
+    fn arrival(&self, rank: usize) -> &AtomicU64 {
+        self.head.arrived.get(rank).unwrap_or(&self.parties[rank].arrived)
+    }
+
+    pub(super) fn has_arrived(&self, rank: usize, attempt: Attempt) -> bool {
+        self.arrival(rank).load(Ordering::SeqCst) == attempt.mark()
+    }
+
+    /// Whether the attempt waits for it no more.
+    pub(super) fn is_done(&self, rank: usize, attempt: Attempt) -> bool {
+        self.has_arrived(rank, attempt) || self.parties[rank].has_departed()
+    }
+
     /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase.
     pub(super) fn wait(&self, rank: usize, deadline: Deadline) -> Result<bool, NotMet> {
         let word = self.head.word.load(Ordering::Acquire);
@@ -242,25 +256,35 @@ impl RawBarrier<'_> {
         if self.parties[rank].gave_up.load(Ordering::Relaxed) != 0 {
             self.parties[rank].gave_up.store(0, Ordering::SeqCst);
         }
-        // SeqCst, here and in the scan of `complete`: of parties that arrive together at least the last, in
-        // the single order of these operations, sees all the others. It also releases what this
-        // party wrote before the barrier; the acquiring side is the phase word, whose value is
-        // stored by one that has seen every arrival.
-        self.parties[rank].arrived.store(attempt.mark(), Ordering::SeqCst);
-        if let Some(ended) = self.complete(attempt) {
-            return ended;
+        // The arrival releases what this party wrote before the barrier; the acquiring side is the
+        // phase word, whose value is stored by one that has seen every arrival. Of parties that
+        // arrive together at least the last has to see all others:
+        let few = self.parties.len() <= FIRST;
+        if few {
+            // All look at all arrivals whenever they look, and once more between the heavy fence and
+            // their sleep. So a store may still be under way when its party looks for the first time.
+            self.arrival(rank).store(attempt.mark(), Ordering::Release);
+            self.members.light_fence();
+        } else {
+            // SeqCst, here and in the scan: the last in the single order of these operations.
+            self.arrival(rank).store(attempt.mark(), Ordering::SeqCst);
+            if let Some(ended) = self.complete(attempt) {
+                return ended;
+            }
         }
         let mut spin = Spin::for_parties(self.parties.len());
         let ended = self.head.sleepers.wait(self.members, &mut spin, deadline, |look| {
-            let ended = outcome(self.head.word.load(Ordering::Acquire), attempt);
+            // Before the first sleep and after each slice the many look too: one that saw all arrive
+            // may have died before it said so.
+            let ended = if few || look == Look::Thorough {
+                self.complete(attempt)
+            } else {
+                outcome(self.head.word.load(Ordering::Acquire), attempt)
+            };
             if ended.is_some() || look == Look::Quick {
                 return ended;
             }
-            // Before the first sleep and after each slice: is there still anybody to wait for?
-            let ended = self.complete(attempt);
-            if ended.is_some() {
-                return ended;
-            }
+            // Is there still anybody to wait for?
             if self.somebody_will_not_come(attempt) {
                 self.give_up(attempt);
                 return outcome(self.head.word.load(Ordering::Acquire), attempt);
@@ -272,10 +296,12 @@ impl RawBarrier<'_> {
 
     /// Only those who have not arrived are asked after: the others have done their part.
     fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
-        let mut missing = self.parties.iter().filter(|p| !p.is_done(attempt));
-        // One that was found dead may have arrived or departed between that look and its death, which
-        // came before this one.
-        missing.any(|p| p.absence(self.members, attempt).is_some() && !p.is_done(attempt))
+        let mut missing = (0..self.parties.len()).filter(|&rank| !self.is_done(rank, attempt));
+        // Of one found dead all that it wrote is seen: it may have arrived between the two looks.
+        missing.any(|rank| {
+            self.parties[rank].absence(self.members, attempt).is_some()
+                && !self.is_done(rank, attempt)
+        })
     }
 
     /// Ends the attempt complete if it waits for nobody; how it ended, where it has.
@@ -285,7 +311,7 @@ impl RawBarrier<'_> {
             // before the cells, so that a join in between makes the swap below fail.
             let word = self.head.word.load(Ordering::Acquire);
             let ended = outcome(word, attempt);
-            if ended.is_some() || !self.parties.iter().all(|p| p.is_done(attempt)) {
+            if ended.is_some() || !(0..self.parties.len()).all(|rank| self.is_done(rank, attempt)) {
                 return ended;
             }
             // Release: whoever sees the next phase sees what all wrote before they arrived, since
@@ -344,7 +370,7 @@ impl RawBarrier<'_> {
         // What the one before did does not count for this party: neither an arrival in the attempt
         // that is under way, nor one of 2^14 phases ago, whose number is the same. Only then the
         // count, whose Release says so to whoever completes an attempt.
-        party.arrived.store(0, Ordering::SeqCst);
+        self.arrival(rank).store(0, Ordering::SeqCst);
         party.gave_up.store(0, Ordering::SeqCst);
         self.head.word.fetch_add(ONE_JOIN, Ordering::AcqRel);
         Ok(())
@@ -357,7 +383,7 @@ impl RawBarrier<'_> {
         let mut owner = party.owner.load(Ordering::SeqCst);
         while !departed(owner) {
             match party.mark(owner, why as u64) {
-                Ok(()) => return self.break_unless_arrived(party),
+                Ok(()) => return self.break_unless_arrived(rank),
                 Err(now) => owner = now,
             }
         }
@@ -367,7 +393,7 @@ impl RawBarrier<'_> {
     pub(super) fn leave(&self, rank: usize, why: Absence) {
         let party = &self.parties[rank];
         if party.mark(self.members.me().to_bits(), why as u64).is_ok() {
-            self.break_unless_arrived(party);
+            self.break_unless_arrived(rank);
         }
     }
 
@@ -381,16 +407,16 @@ impl RawBarrier<'_> {
         // others. A waiter makes up for a death here, as for one after an arrival.
         let attempt = Attempt::of(self.head.word.load(Ordering::SeqCst));
         // Where all have departed, there is nobody whose phase it would be.
-        if self.parties.iter().any(|p| p.has_arrived(attempt)) {
+        if (0..self.parties.len()).any(|rank| self.has_arrived(rank, attempt)) {
             self.complete(attempt);
         }
     }
 
-    fn break_unless_arrived(&self, party: &PartyCell) {
+    fn break_unless_arrived(&self, rank: usize) {
         loop {
             let word = self.head.word.load(Ordering::SeqCst);
             let attempt = Attempt::of(word);
-            if word & BROKEN != 0 || party.has_arrived(attempt) {
+            if word & BROKEN != 0 || self.has_arrived(rank, attempt) {
                 // Its part of this phase is done. Should others go on to the next, they find the
                 // absence there, at the latest before they sleep.
                 return;
@@ -445,6 +471,7 @@ mod tests {
         assert_eq!(offset_of!(BarrierCell, place), 0);
         assert_eq!(offset_of!(BarrierCell, word), 8);
         assert_eq!(offset_of!(BarrierCell, sleepers), 16);
+        assert_eq!(offset_of!(BarrierCell, arrived), 24);
         assert_eq!((size_of::<BarrierCell>(), align_of::<BarrierCell>()), (64, 64));
         assert_eq!(offset_of!(PartyCell, owner), 0);
         assert_eq!(offset_of!(PartyCell, arrived), 8);

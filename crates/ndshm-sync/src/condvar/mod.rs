@@ -2,6 +2,8 @@
 //! apart from the handle ([`Condvar`]).
 
 mod raw;
+mod timeout;
 mod typed;
 
-pub use typed::{Condvar, CondvarCell, WaitTimeoutResult};
+pub use timeout::WaitTimeoutResult;
+pub use typed::{Condvar, CondvarCell};

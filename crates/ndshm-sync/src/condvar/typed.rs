@@ -1,11 +1,11 @@
 //! The handle that a process works with.
 
-use std::error::Error;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::raw::RawCondvar;
-use crate::inspect::Inspection;
+use super::timeout::{TimedGuard, WaitTimeoutResult};
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::mutex::{LockError, MutexGuard, Unlocked};
@@ -77,15 +77,16 @@ pub struct CondvarCell {
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Condvar<'m> {
     cell: &'m CondvarCell,
     members: &'m Members<'m>,
 }
 
+debug_as_inspected!([] Condvar<'_>);
+
 /// A guard that came back, as the result of a wait.
 type Waited<G> = Result<G, LockError<G>>;
-type TimedGuard<'g, T> = (MutexGuard<'g, T>, WaitTimeoutResult);
 
 impl<'m> Condvar<'m> {
     /// The condvar at `cell`, for this membership.
@@ -375,55 +376,6 @@ impl<'m> Condvar<'m> {
     }
 }
 
-/// Whether a wait with a time-out timed out, as in `std::sync`.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// # let members = ndshm_testkit::members!();
-/// # let mut layout = members.layout();
-/// let (ready, changed) = (layout.mutex(0_u32)?, layout.condvar()?);
-/// let (_guard, result) = changed.wait_timeout(ready.lock()?, Duration::ZERO)?;
-/// assert!(result.timed_out());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitTimeoutResult {
-    timed_out: bool,
-}
-
-impl WaitTimeoutResult {
-    /// Whether the time was up before anybody notified. What was waited for may be true all the same.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # let members = ndshm_testkit::members!();
-    /// # let mut layout = members.layout();
-    /// # let (ready, changed) = (layout.mutex(1_u32)?, layout.condvar()?);
-    /// let at_once = changed.wait_timeout_while(ready.lock()?, Duration::ZERO, |r| *r == 0)?;
-    /// assert!(!at_once.1.timed_out());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn timed_out(&self) -> bool {
-        self.timed_out
-    }
-}
-
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<TimedGuard<'_, T>>> for Box<dyn Error + Send + Sync> {
-    fn from(e: LockError<TimedGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
 impl<'m> Layout<'m> {
     /// The next thing of the region is a condvar. It takes 64 bytes. Does not wait.
     ///
@@ -477,7 +429,8 @@ mod tests {
             assert!(raw.wait(&members, ticket, &mut spin, Deadline::Passed, || false));
         }
         // One that slept and is gone: a wake-up finds nobody, and the flags go.
-        let timeout = Duration::from_millis(2);
+        // Longer than it spins, and than it may lose the processor meanwhile.
+        let timeout = Duration::from_millis(200);
         let (guard, result) = condvar.wait_timeout(mutex.lock().unwrap(), timeout).unwrap();
         assert!(result.timed_out());
         assert_eq!(flags(), (true, true));

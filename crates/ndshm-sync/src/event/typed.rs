@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::raw::{RawEvent, Sets, Undone};
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::wait::{Deadline, Spin};
@@ -94,11 +94,13 @@ impl Reset {
 /// assert!(loaded.is_set());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Event<'m> {
     raw: RawEvent<'m>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([] Event<'_>);
 
 impl<'m> Event<'m> {
     /// The event at `cell`, for this membership.

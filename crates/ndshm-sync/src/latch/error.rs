@@ -1,6 +1,6 @@
 //! Why a latch did not open, or was not joined.
 
-use crate::barrier::{Lost, list};
+use crate::barrier::{Lost, list, ranks_in_words};
 use crate::member::Member;
 
 /// Why [`Latch::wait`](super::Latch::wait), [`Latch::join`](super::Latch::join) or their kin failed.
@@ -30,19 +30,19 @@ pub enum LatchError {
         lost: Vec<Lost>,
     },
     /// The time was up.
-    #[error("timed out at the latch; not counted down yet: rank {missing:?}")]
+    #[error("timed out at the latch; not counted down yet: {}", ranks_in_words(missing))]
     TimedOut {
         /// The ranks that had not counted down.
         missing: Vec<usize>,
     },
     /// `try_wait` found that it would have to wait.
-    #[error("the latch is not open; not counted down yet: rank {missing:?}")]
+    #[error("the latch is not open; not counted down yet: {}", ranks_in_words(missing))]
     WouldBlock {
         /// The ranks that had not counted down.
         missing: Vec<usize>,
     },
     /// There is no such rank.
-    #[error("rank {rank} cannot join a latch of {parties} parties (0 to {})", parties - 1)]
+    #[error("rank {rank} cannot join a latch of {parties} parties (0 to {})", parties.saturating_sub(1))]
     NoSuchRank {
         /// The rank asked for.
         rank: usize,

@@ -2,8 +2,10 @@
 //! apart from the handles ([`Latch`], [`LatchParty`]).
 
 mod error;
+mod party;
 mod raw;
 mod typed;
 
 pub use error::LatchError;
-pub use typed::{Latch, LatchCell, LatchParty};
+pub use party::LatchParty;
+pub use typed::{Latch, LatchCell};

@@ -1,15 +1,15 @@
 //! The handles that a process works with.
 
-use std::mem;
 use std::ptr::NonNull;
 use std::slice;
 use std::time::{Duration, Instant};
 
 use super::error::LatchError;
+use super::party::LatchParty;
 use super::raw::{NotJoined, RawLatch};
 use crate::atomic::AtomicU64;
 use crate::barrier::{Absence, Lost};
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::park::Sleepers;
@@ -68,10 +68,12 @@ const IN_LINE: usize = 8;
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Latch<'m> {
     raw: RawLatch<'m>,
 }
+
+debug_as_inspected!([] Latch<'_>);
 
 impl<'m> Latch<'m> {
     /// The latch at `cell`, for this membership.
@@ -163,7 +165,7 @@ impl<'m> Latch<'m> {
             return Err(LatchError::NoSuchRank { rank, parties });
         }
         match self.raw.join(rank) {
-            Ok(()) => Ok(LatchParty { latch: *self, rank }),
+            Ok(()) => Ok(LatchParty { raw: self.raw, rank }),
             Err(NotJoined::Taken(id)) => {
                 Err(LatchError::RankTaken { rank, by: members.describe(id) })
             }
@@ -343,69 +345,6 @@ impl<'m> Latch<'m> {
 
     fn missing(&self) -> Vec<usize> {
         (0..self.parties()).filter(|&rank| !self.raw.party(rank).is_done()).collect()
-    }
-}
-
-/// One party of a [`Latch`], which has to count down; dropping it without that breaks the latch
-/// ([`Absence::Left`], in a panic [`Absence::Failed`]).
-///
-/// ```
-/// # let members = ndshm_testkit::members!();
-/// let loaded = members.layout().latch(1)?;
-/// let party = loaded.join(0)?;
-/// // ... load ...
-/// party.count_down();
-/// loaded.wait()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "the latch is broken at once if the party is not kept"]
-pub struct LatchParty<'m> {
-    latch: Latch<'m>,
-    rank: usize,
-}
-
-impl LatchParty<'_> {
-    /// Its rank.
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// let party = members.layout().latch(4)?.join(3)?;
-    /// assert_eq!(party.rank(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn rank(&self) -> usize {
-        self.rank
-    }
-
-    /// Says that this party's part is done: one compare-and-swap, a load for each party, and a system
-    /// call where it was the last and somebody sleeps. Never waits; does nothing in a forked child. From
-    /// then on the process may die.
-    ///
-    /// ```
-    /// # let members = ndshm_testkit::members!();
-    /// let loaded = members.layout().latch(1)?;
-    /// loaded.join(0)?.count_down();
-    /// assert!(loaded.try_wait().is_ok());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn count_down(self) {
-        let LatchParty { latch: Latch { raw }, rank } = self;
-        mem::forget(self);
-        if raw.members.is_mine() {
-            raw.count_down(rank);
-        }
-    }
-}
-
-impl Drop for LatchParty<'_> {
-    fn drop(&mut self) {
-        let raw = self.latch.raw;
-        if raw.members.is_mine() {
-            let failed = std::thread::panicking();
-            raw.leave(self.rank, if failed { Absence::Failed } else { Absence::Left });
-        }
     }
 }
 

@@ -95,9 +95,20 @@ pub enum JoinError {
     /// The file could not be opened a second time, through /proc/self/fd.
     #[error(
         "cannot join the region: its file cannot be opened once more through /proc/self/fd ({0}); \
-         mount /proc, and map the file read-write"
+         mount /proc, or say what the file is called (JoinOptions::name), and map it read-write"
     )]
     Reopen(#[source] io::Error),
+    /// Nor could it be opened by the name that was given.
+    #[error(
+        "cannot join the region: its file cannot be opened once more, neither through \
+         /proc/self/fd nor as {} ({source})", name.display()
+    )]
+    Name {
+        /// The name that was given.
+        name: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Another system call failed.
     #[error("cannot join the region: {0}")]
     System(#[source] io::Error),

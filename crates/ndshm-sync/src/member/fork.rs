@@ -37,8 +37,21 @@ impl ForkLock {
         self.list().push(descriptor);
     }
 
-    pub(super) fn remove(&mut self, descriptor: Listed) {
-        self.list().retain(|&other| other != descriptor);
+    /// Whether no other membership has the same descriptor.
+    pub(super) fn remove(&mut self, descriptor: Listed) -> bool {
+        let list = self.list();
+        if let Some(at) = list.iter().position(|&other| other == descriptor) {
+            list.swap_remove(at);
+        }
+        !list.contains(&descriptor)
+    }
+
+    /// A descriptor of the same file, of another membership of this process.
+    #[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+    pub(super) fn of_file(&self, file: Listed) -> Option<Listed> {
+        // SAFETY: as for `list`; borrowed, so nothing changes it meanwhile.
+        let list = unsafe { &*LIVENESS.0.get() };
+        list.iter().find(|listed| listed.is_same_file(file)).copied()
     }
 
     /// Has every fork from now on wait for this lock, and every child close what is listed. Once a

@@ -22,5 +22,7 @@ impl ForkLock {
 
     pub(super) fn add(&mut self, _: Listed) {}
 
-    pub(super) fn remove(&mut self, _: Listed) {}
+    pub(super) fn remove(&mut self, _: Listed) -> bool {
+        true
+    }
 }

@@ -13,6 +13,7 @@ mod options;
 mod slot;
 mod table;
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -27,6 +28,7 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
+use slot::Stamp;
 use table::{SLOTS, Table};
 
 /// This process's membership of a region; dropping it leaves.
@@ -39,7 +41,11 @@ use table::{SLOTS, Table};
 ///
 /// **Fork.** A forked child does not inherit the membership: every operation through it returns
 /// [`Forked`](crate::LockError::Forked) there, nothing of the parent's is released, and the child
-/// may join anew.
+/// may join anew. (What would change something and returns no `Result` does nothing there: `Event::set`,
+/// `Condvar::notify_one`.)
+///
+/// **Keeping it.** Locks borrow the membership, and it the descriptor. A program that wants them in a struct or a
+/// `static` makes both `'static`, by [`Box::leak`]: the kernel ends the membership with the process.
 ///
 /// ```
 /// # let (base, file) = ndshm_testkit::map_memfd(1 << 16);
@@ -52,7 +58,6 @@ use table::{SLOTS, Table};
 /// assert_eq!((me.rank, me.pid), (Some(3), Some(std::process::id())));
 /// # Ok::<(), ndshm_sync::JoinError>(())
 /// ```
-#[derive(Debug)]
 pub struct Members<'a> {
     region: Region<'a>,
     /// # Invariants
@@ -124,7 +129,7 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join(region: Region<'a>) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, None)
+        JoinOptions::default().join(region)
     }
 
     /// As [`join`](Self::join), with a rank that reports and errors will name.
@@ -142,10 +147,10 @@ impl<'a> Members<'a> {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join_as(region: Region<'a>, rank: u32) -> Result<Self, JoinError> {
-        Self::join_with(region, &Backend::Native, Some(rank))
+        JoinOptions::default().rank(rank).join(region)
     }
 
-    /// Joins otherwise than [`join`](Self::join) does: by the portable backend.
+    /// Joins otherwise than [`join`](Self::join) does: by the portable backend, or without /proc.
     ///
     /// ```
     /// use ndshm_sync::{Backend, Members};
@@ -160,12 +165,8 @@ impl<'a> Members<'a> {
         JoinOptions::default()
     }
 
-    fn join_with(
-        region: Region<'a>,
-        backend: &Backend,
-        rank: Option<u32>,
-    ) -> Result<Self, JoinError> {
-        let plan = Plan::new(backend, &region)?;
+    fn join_with(region: Region<'a>, options: &JoinOptions) -> Result<Self, JoinError> {
+        let plan = Plan::new(options, &region)?;
         let need = Self::SIZE + plan.size();
         let table: NonNull<Table> =
             region.at(0).filter(|_| need <= region.len()).ok_or(JoinError::Region {
@@ -182,9 +183,9 @@ impl<'a> Members<'a> {
         // descriptor, and with it the lock, that nobody there knows of.
         let mut list = ForkLock::acquire();
         let identity = Identity::of_this_process(&mut list).map_err(JoinError::System)?;
-        let (slot, seat) = plan.take(t)?;
+        let (slot, seat) = plan.take(t, &list)?;
         // Locked first, then published: whoever sees the new generation can see it locked.
-        let generation = t.publish(slot, std::process::id(), rank);
+        let generation = t.publish(slot, std::process::id(), options.rank);
         list.add(seat.listed());
         drop(list);
 
@@ -200,8 +201,9 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// For [`Sleepers`](crate::park::Sleepers) alone, like the four that follow: keeps a store that
-    /// precedes from being passed by a load that follows, at no cost where the kernel does it.
+    /// For [`Sleepers`](crate::park::Sleepers) and those who change what they wait for, like the four
+    /// that follow: keeps a store that precedes from being passed by a load that follows, at no cost
+    /// where the kernel does it.
     #[inline]
     pub(crate) fn light_fence(&self) {
         if self.fenced_by_others {
@@ -222,7 +224,7 @@ impl<'a> Members<'a> {
         self.seat.sleep(word, expected, most);
     }
 
-    /// Wakes at most `most` of those who sleep on `word`; how many it were.
+    /// Wakes at most `most` of those who sleep on `word`, or all; how many it were at least.
     pub(crate) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
         self.seat.wake(word, most)
     }
@@ -335,9 +337,9 @@ impl<'a> Members<'a> {
     pub fn alive(&self) -> impl Iterator<Item = Member> + '_ {
         (0..SLOTS).filter_map(|slot| {
             let slot = u16::try_from(slot).ok()?;
-            let generation = self.table().slot(slot)?.stamp().generation;
+            let Stamp { generation, pid } = self.table().slot(slot)?.stamp();
             let id = MemberId { slot, generation };
-            (generation != 0 && self.is_alive(id)).then(|| self.describe(id))
+            (pid != 0 && self.is_alive(id)).then(|| self.describe(id))
         })
     }
 
@@ -357,15 +359,21 @@ impl<'a> Members<'a> {
     }
 }
 
+impl fmt::Debug for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Members").field(&format_args!("{}", self.describe(self.me))).finish()
+    }
+}
+
 impl Drop for Members<'_> {
     fn drop(&mut self) {
         if !self.is_mine() {
             return; // The slot is the parent's, and the descriptor is closed or not ours to close.
         }
         let mut list = ForkLock::acquire();
-        list.remove(self.seat.listed());
-        // SAFETY: dropped once, here, and the identity is this process's, so what the seat holds is
+        // SAFETY: taken once, here, and the identity is this process's, so what the seat holds is
         // this value's own (seat invariant 1).
-        unsafe { ManuallyDrop::drop(&mut self.seat) };
+        let seat = unsafe { ManuallyDrop::take(&mut self.seat) };
+        seat.leave(&mut list);
     }
 }

@@ -109,8 +109,23 @@ impl fmt::Display for BackendKind {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct JoinOptions {
-    backend: Backend,
-    rank: Option<u32>,
+    pub(super) backend: Backend,
+    pub(super) rank: Option<u32>,
+    pub(super) reopening: Reopening,
+}
+
+/// What the native backend may do where it cannot open the region's file once more through /proc.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reopening {
+    /// Open it by that name.
+    pub(super) name: Option<PathBuf>,
+    /// Do without: lock its bytes for the process.
+    ///
+    /// # Invariants
+    ///
+    /// 1. Set only by [`JoinOptions::or_process_lock`], whose caller promises that this process
+    ///    closes no descriptor of the file while any such membership lasts.
+    pub(super) process_lock: bool,
 }
 
 impl JoinOptions {
@@ -158,6 +173,66 @@ impl JoinOptions {
         self
     }
 
+    /// By that name of the region's file, where /proc is not mounted: the native backend opens the
+    /// file once more, to lock a byte of it. Has to lead to that very file, and be open to reading
+    /// and writing. The portable backend has no use for it.
+    ///
+    /// ```
+    /// # use std::os::fd::AsFd;
+    /// use ndshm_sync::{Members, Region};
+    ///
+    /// let file = tempfile::NamedTempFile::new_in("/dev/shm")?;
+    /// file.as_file().set_len(1 << 16)?;
+    /// # let base = ndshm_testkit::map(file.as_file(), 1 << 16);
+    /// // `base` is a mapping of the file.
+    /// // SAFETY: fresh memory, mapped as long as `members` lives, and used for nothing else.
+    /// let region = unsafe { Region::new(base, 1 << 16, file.as_fd()) };
+    /// let members = Members::options().name(file.path()).join(region)?;
+    /// # assert!(members.is_mine());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn name(mut self, name: impl AsRef<Path>) -> Self {
+        self.reopening.name = Some(name.as_ref().to_owned());
+        self
+    }
+
+    /// Where the file can be opened neither through /proc nor by its [name](Self::name) (an
+    /// inherited memfd, in a container that hides /proc): locks the member's byte for this
+    /// *process*, through the descriptor that the region was made with (`F_SETLK`). Has no effect
+    /// where the file can be opened, and none on the portable backend.
+    ///
+    /// The kernel frees such a lock at death as it frees the usual one, and members of either kind
+    /// see each other. But it also drops it when the process closes *any* descriptor of the file:
+    /// all others then take the member for dead, and take over what it holds.
+    ///
+    /// While one membership of this kind lasts, whatever else joins the same file in this process
+    /// locks in the same way. It is refused while one of the usual kind lasts, whose end would
+    /// close a descriptor.
+    ///
+    /// # Safety
+    ///
+    /// From the join until the last such membership of the file in this process is dropped, no
+    /// descriptor of the file is closed in this process: neither the one that the region was made
+    /// with, nor a duplicate, nor one that was opened or received anew; not by other code either.
+    /// (What a forked child closes does not matter, nor does `exec`, which ends the memberships.)
+    ///
+    /// ```
+    /// use ndshm_sync::Members;
+    ///
+    /// # let region = ndshm_testkit::members!().region();
+    /// // SAFETY: the descriptor of the region, the only one of this file, stays open till the end.
+    /// let options = unsafe { Members::options().or_process_lock() };
+    /// let members = options.join(region)?;
+    /// # assert!(members.is_mine());
+    /// # Ok::<(), ndshm_sync::JoinError>(())
+    /// ```
+    #[must_use]
+    pub unsafe fn or_process_lock(mut self) -> Self {
+        self.reopening.process_lock = true;
+        self
+    }
+
     /// Joins the region, as [`Members::join`] does.
     ///
     /// # Errors
@@ -172,6 +247,6 @@ impl JoinOptions {
     /// # Ok::<(), ndshm_sync::JoinError>(())
     /// ```
     pub fn join<'a>(&self, region: Region<'a>) -> Result<Members<'a>, JoinError> {
-        Members::join_with(region, &self.backend, self.rank)
+        Members::join_with(region, self)
     }
 }

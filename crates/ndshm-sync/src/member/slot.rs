@@ -8,7 +8,7 @@ use crate::atomic::{AtomicU64, Ordering};
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 0 | 8 | generation << 32, process id; written by the holder of the slot's byte lock |
+/// | 0 | 8 | generation << 32, process id; written by the holder of the slot's lock; by one that is to become it, with process id 0, where the last holder is dead |
 /// | 8 | 8 | rank + 1, or 0; written by the same, before the generation |
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Slot {
 pub(super) struct Stamp {
     /// 0 where nobody ever took it.
     pub(super) generation: u32,
-    /// For reports only.
+    /// For reports; 0 where the slot was given up and not taken yet.
     pub(super) pid: u32,
 }
 
@@ -38,16 +38,28 @@ impl Slot {
         u32::try_from(self.rank.load(Ordering::Relaxed).checked_sub(1)?).ok()
     }
 
+    /// Before its lock is taken: has the stamp name nobody any more where its member is dead, so that
+    /// this one is never taken for alive again; `false` where it lives.
+    pub(super) fn retire(&self, is_locked: impl FnOnce() -> io::Result<bool>) -> io::Result<bool> {
+        let Stamp { generation, pid } = self.stamp();
+        if generation != 0 {
+            if is_locked()? {
+                return Ok(false);
+            }
+            // Where this fails, another that joins has come first: then the lock decides. Relaxed: who
+            // finds another generation needs to know no more.
+            let [dead, nobody] = [word(generation, pid), word(after(generation), 0)];
+            let _ = self.stamp.compare_exchange(dead, nobody, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
     /// Writes the stamp of a slot whose lock the caller holds; returns the new generation.
     pub(super) fn publish(&self, pid: u32, rank: Option<u32>) -> u32 {
-        #[allow(clippy::cast_possible_truncation, reason = "takes the field out of the word")]
-        let before = (self.stamp.load(Ordering::Relaxed) >> 32) as u32;
-        // Never 0, which means "never used". After 2^32 joins of one slot the count begins anew;
-        // a word would have to name a dead member for that long to be taken for a living one.
-        let generation = before.wrapping_add(1).max(1);
+        let generation = after(self.stamp().generation);
         self.rank.store(rank.map_or(0, |r| u64::from(r) + 1), Ordering::Relaxed);
         // Release: who sees this generation sees the rank that goes with it.
-        self.stamp.store(u64::from(generation) << 32 | u64::from(pid), Ordering::Release);
+        self.stamp.store(word(generation, pid), Ordering::Release);
         generation
     }
 
@@ -58,9 +70,22 @@ impl Slot {
         generation: u32,
         is_locked: impl FnOnce() -> io::Result<bool>,
     ) -> bool {
-        // A slot is taken anew only after its lock came free, so another generation is proof.
-        self.stamp().generation == generation && is_locked().unwrap_or(true)
+        // The stamp is another's before the lock is (`retire`): so a lock that was held before this very
+        // generation is seen once more is its own.
+        self.stamp().generation == generation
+            && is_locked().unwrap_or(true)
+            && self.stamp().generation == generation
     }
+}
+
+fn word(generation: u32, pid: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(pid)
+}
+
+/// Never 0, which means "never used". After 2^31 joins of one slot the count begins anew; a word would
+/// have to name a dead member for that long to be taken for a living one.
+fn after(generation: u32) -> u32 {
+    generation.wrapping_add(1).max(1)
 }
 
 #[cfg(test)]

@@ -24,13 +24,15 @@ const BACKEND: u32 = 56;
 /// |---|---|---|
 /// | 0 | 7 | 0 before anybody joined, then "ndsync" and the version of this layout, 1 |
 /// | 7 | 1 | how the members of this region join: 0 native, 1 portable |
-/// | 8 | 56 | zero, reserved |
+/// | 8 | 8 | the slot taken last: behind it the search goes on; only a hint |
+/// | 16 | 48 | zero, reserved |
 /// | 64 | 16 x 1020 | the slots |
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(super) struct Table {
     version: AtomicU64,
-    reserved: [AtomicU64; 7],
+    taken: AtomicU64,
+    reserved: [AtomicU64; 6],
     slots: [Slot; SLOTS],
 }
 
@@ -63,20 +65,28 @@ impl Table {
 
     /// Has `lock` take a slot that no living process holds, and gives what it returned for that.
     ///
-    /// `lock` is told the slot, and whether nobody has ever had it; it returns `None` where it cannot
-    /// have it. The whole ends with its first error.
+    /// `is_locked` tells whether anybody holds that slot. `lock` is told the slot, and whether nobody has
+    /// ever had it; it returns `None` where it cannot have it. The whole ends with the first error.
     pub(super) fn take_slot<L>(
         &self,
+        mut is_locked: impl FnMut(u16) -> io::Result<bool>,
         mut lock: impl FnMut(u16, bool) -> io::Result<Option<L>>,
     ) -> io::Result<Option<(u16, L)>> {
         // Slots never used come first: one look in memory finds them, where a used one must be
         // tried with a system call; and the dead stay nameable for as long as possible.
-        let unused = |s: &Slot| s.stamp().generation == 0;
-        let fresh = self.slots.iter().enumerate().filter(|(_, s)| unused(s));
-        let all = self.slots.iter().enumerate();
-        for (slot, s) in fresh.chain(all) {
-            let slot = u16::try_from(slot).expect("the table has fewer than 65,536 slots");
-            if let Some(lock) = lock(slot, unused(s))? {
+        let unused = |slot: &usize| self.slots[*slot].stamp().generation == 0;
+        let fresh = (0..SLOTS).filter(unused);
+        // Among the used, from behind the one taken last: those before it are most likely held.
+        let last = self.taken.load(Ordering::Relaxed);
+        let last = usize::try_from(last).map_or(0, |slot| slot % SLOTS);
+        let used = (last + 1..SLOTS).chain(0..=last);
+        for at in fresh.chain(used) {
+            let slot = u16::try_from(at).expect("the table has fewer than 65,536 slots");
+            let unused = unused(&at);
+            if self.slots[at].retire(|| is_locked(slot))?
+                && let Some(lock) = lock(slot, unused)?
+            {
+                self.taken.store(slot.into(), Ordering::Relaxed);
                 return Ok(Some((slot, lock)));
             }
         }
@@ -97,6 +107,7 @@ mod tests {
     #[test]
     fn the_layout_is_as_documented() {
         assert_eq!(offset_of!(Table, version), 0);
+        assert_eq!(offset_of!(Table, taken), 8);
         assert_eq!(offset_of!(Table, slots), 64);
     }
 }

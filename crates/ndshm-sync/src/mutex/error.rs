@@ -210,14 +210,15 @@ impl<G> LockError<G> {
         }
     }
 
-    /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. The
-    /// conversion to a boxed error, as by `?`, does this.
+    /// The same error with the guard dropped, which borrows nothing, and is an [`Error`]. `?` does this
+    /// where the function returns a `LockError<()>` or a boxed error; a conversion to an enum of one's
+    /// own, or to `anyhow::Error`, starts from here.
     ///
     /// ```
     /// use ndshm_sync::{LockError, Mutex};
     ///
     /// fn add(total: &Mutex<'_, u64>) -> Result<(), LockError<()>> {
-    ///     *total.lock().map_err(LockError::without_guard)? += 1;
+    ///     *total.lock()? += 1;
     ///     Ok(())
     /// }
     /// # let members = ndshm_testkit::members!();
@@ -268,7 +269,7 @@ impl<G> fmt::Display for LockError<G> {
             Self::WouldBlock { owner: None } => f.write_str("the lock is held"),
             Self::Forked => f.write_str(
                 "this process was forked from a member of the shared memory and is not one \
-                 itself: join (or open the array) anew in the child",
+                 itself: join anew in the child",
             ),
         }
     }
@@ -298,16 +299,32 @@ impl<G> fmt::Debug for LockError<G> {
 
 impl Error for LockError<()> {}
 
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<MutexGuard<'_, T>>> for Box<dyn Error> {
-    fn from(e: LockError<MutexGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
-}
+/// What lets `?` return the error of a lock: the guard is dropped, since neither a boxed error nor
+/// one that outlives the lock may borrow it.
+macro_rules! question_mark_drops {
+    ($guard:ty) => {
+        /// Drops the guard: so `?` works where the function returns a boxed error.
+        impl<T> From<LockError<$guard>> for Box<dyn std::error::Error> {
+            fn from(e: LockError<$guard>) -> Self {
+                e.without_guard().into()
+            }
+        }
 
-/// Drops the guard: so `?` works where the function returns a boxed error.
-impl<T> From<LockError<MutexGuard<'_, T>>> for Box<dyn Error + Send + Sync> {
-    fn from(e: LockError<MutexGuard<'_, T>>) -> Self {
-        e.without_guard().into()
-    }
+        /// Drops the guard: so `?` works where the function returns a boxed error.
+        impl<T> From<LockError<$guard>> for Box<dyn std::error::Error + Send + Sync> {
+            fn from(e: LockError<$guard>) -> Self {
+                e.without_guard().into()
+            }
+        }
+
+        /// Drops the guard: so `?` works where the function returns a `LockError` without one.
+        impl<T> From<LockError<$guard>> for LockError<()> {
+            fn from(e: LockError<$guard>) -> Self {
+                e.without_guard()
+            }
+        }
+    };
 }
+pub(crate) use question_mark_drops;
+
+question_mark_drops!(MutexGuard<'_, T>);

@@ -9,6 +9,7 @@ mod outside;
 mod raw;
 mod typed;
 
+pub(crate) use error::question_mark_drops;
 pub use error::{LockError, Poisoned};
 pub use guard::MutexGuard;
 pub(crate) use guard::Unlocked;

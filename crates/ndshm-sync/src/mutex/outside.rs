@@ -51,8 +51,10 @@ impl RawMutex {
     #[inline]
     pub(crate) unsafe fn enter(&self) {
         // Only the holder changes the word while it lives, so nothing comes between load and store.
+        // Release: as in `fast`, who reads this owner sees its stamp; a plain store ends the sequence
+        // that the compare-and-swap began.
         let word = self.word.load(Ordering::Relaxed);
-        self.word.store(word & !OUTSIDE, Ordering::Relaxed);
+        self.word.store(word & !OUTSIDE, Ordering::Release);
         // Who comes after a death sees all stores before the last instruction, and none after: what
         // is changed from here on must be compiled behind this one.
         compiler_fence(Ordering::SeqCst);

@@ -50,6 +50,8 @@ pub(super) const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// A writer of a `RawRwLock` locks with `OUTSIDE` set, and clears it by a plain store once no reader is
 /// left; what it held so is taken over with *p* as it was.
 ///
+/// All who use one lock have to be members of one table: slot and generation mean nothing in another.
+///
 /// No other transition exists. What a death leaves behind at any step is one of these states: the
 /// holder's is seen by its byte lock, a sleeper's mark costs one needless wake-up, and a death
 /// between the holder's store and its wake-up costs a sleeper the rest of its slice.
@@ -264,8 +266,11 @@ impl RawMutex {
             // another, who still sleeps.
             let sleeper = self.sleepers.announce(members);
             let now = self.word.load(Ordering::Acquire);
-            if now == word {
-                let Some(slice) = slice else { return Err(NotAcquired::Held(owner)) };
+            // However often it has changed hands meanwhile: whoever has it now sees the flag.
+            if slice.is_none() && now & LOCKED != 0 {
+                return Err(NotAcquired::Held(MemberId::from_bits(now & OWNER)));
+            }
+            if let Some(slice) = slice.filter(|_| now == word) {
                 sleeper.sleep(members, slice);
                 slept = true;
                 word = self.word.load(Ordering::Acquire);
@@ -323,7 +328,8 @@ impl RawMutex {
     ///
     /// # Safety
     ///
-    /// This membership holds the lock, and what it guards is no longer referred to.
+    /// This membership holds the lock, what it guards is no longer referred to, and all who use the lock
+    /// are members of one table.
     ///
     /// ```
     /// # use ndshm_sync::RawMutex;

@@ -11,7 +11,7 @@ use super::error::LockError;
 use super::guard::{MutexGuard, Unlocked};
 use super::outcome::{Acquired, NotAcquired};
 use super::raw::RawMutex;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::once::initialise;
@@ -147,11 +147,12 @@ unsafe impl<T: Pod + Send> Sync for MutexCell<T> {}
 /// layout.mutex(Pair(0, 0));
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Mutex<'m, T> {
     cell: &'m MutexCell<T>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([T: Pod] Mutex<'_, T>);
 
 /// Another handle on the same mutex.
 impl<T> Clone for Mutex<'_, T> {

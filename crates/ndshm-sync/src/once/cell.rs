@@ -9,7 +9,7 @@ use bytemuck::Pod;
 
 use super::error::OnceError;
 use super::raw::RawOnce;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::wait::Deadline;
@@ -85,11 +85,12 @@ unsafe impl<T: Pod + Send + Sync> Sync for OnceWords<T> {}
 /// assert_eq!(size.get(), Some(&1000));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct OnceCell<'m, T> {
     cell: &'m OnceWords<T>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([T: Pod] OnceCell<'_, T>);
 
 /// Another handle on the same cell.
 impl<T> Clone for OnceCell<'_, T> {

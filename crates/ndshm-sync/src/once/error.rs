@@ -22,13 +22,13 @@ use crate::member::Member;
 #[non_exhaustive]
 pub enum OnceError {
     /// The time was up.
-    #[error("timed out waiting for something that is made once, {}", whom(*by))]
+    #[error("timed out: what is made once is not there yet; {}", whom(*by))]
     TimedOut {
         /// Who is at work on it; `None` where nobody is.
         by: Option<Member>,
     },
     /// It is not there yet, and the caller did not want to wait.
-    #[error("what is made once is not there yet, {}", whom(*by))]
+    #[error("what is made once is not there yet; {}", whom(*by))]
     WouldBlock {
         /// As for `TimedOut`.
         by: Option<Member>,
@@ -67,5 +67,5 @@ impl OnceError {
 }
 
 fn whom(by: Option<Member>) -> String {
-    by.map_or_else(|| "which nobody is at work on".to_owned(), |by| format!("by {by}"))
+    by.map_or_else(|| "nobody is at work on it".to_owned(), |by| format!("{by} is at work on it"))
 }

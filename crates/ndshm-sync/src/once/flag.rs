@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cell::{OnceCell, OnceWords};
 use super::error::OnceError;
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError};
 use crate::member::Members;
 
@@ -25,10 +25,12 @@ use crate::member::Members;
 /// assert_eq!(made, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Once<'m> {
     cell: OnceCell<'m, ()>,
 }
+
+debug_as_inspected!([] Once<'_>);
 
 impl<'m> Once<'m> {
     /// The words at `words`, for this membership.

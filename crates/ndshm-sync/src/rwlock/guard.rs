@@ -1,7 +1,6 @@
 //! Access to what a reader-writer lock guards.
 
 use std::cell::UnsafeCell;
-use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -9,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 use super::cells::ReaderCell;
 use super::head::Head;
 use crate::member::Members;
-use crate::mutex::LockError;
+use crate::mutex::{LockError, question_mark_drops};
 
 /// Shared access to the value of an [`RwLock`](super::RwLock); dropping it gives the share back. A
 /// panic with it poisons nothing.
@@ -195,19 +194,7 @@ macro_rules! as_the_value {
             }
         }
 
-        /// Drops the guard: so `?` works where the function returns a boxed error.
-        impl<T> From<LockError<$guard<'_, T>>> for Box<dyn Error> {
-            fn from(e: LockError<$guard<'_, T>>) -> Self {
-                e.without_guard().into()
-            }
-        }
-
-        /// Drops the guard: so `?` works where the function returns a boxed error.
-        impl<T> From<LockError<$guard<'_, T>>> for Box<dyn Error + Send + Sync> {
-            fn from(e: LockError<$guard<'_, T>>) -> Self {
-                e.without_guard().into()
-            }
-        }
+        question_mark_drops!($guard<'_, T>);
     )*};
 }
 

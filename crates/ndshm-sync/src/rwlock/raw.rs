@@ -15,7 +15,7 @@ use crate::wait::{Deadline, Spin};
 ///
 /// | offset | size | what |
 /// |---|---|---|
-/// | 0 | 24 | the writers' lock, a [`RawMutex`]: readers look at its word, and its poison is that of the whole |
+/// | 0 | 24 | the writers' lock, a [`RawMutex`](crate::RawMutex): readers look at its word, and its poison is that of the whole |
 /// | 24 | 4 | odd while a reader sleeps until no writer has the lock, or slept and has not been missed yet; counts; the futex |
 /// | 28 | 4 | the same for who sleeps until a cell comes free: a writer that waits for readers to go, or a reader that found no cell |
 /// | 32 | 32 | zero |

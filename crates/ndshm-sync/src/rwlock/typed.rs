@@ -10,7 +10,7 @@ use bytemuck::Pod;
 use super::cells::ReaderSeat;
 use super::guard::{RwLockReadGuard, RwLockWriteGuard};
 use super::raw::RawRwLock;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::mutex::{Acquired, LockError, NotAcquired, Poisoned};
@@ -96,11 +96,12 @@ unsafe impl<T: Pod + Send + Sync, const READERS: usize> Sync for RwLockCell<T, R
 /// let names = members.layout().rwlock(String::new()); // `String` is not plain bytes
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct RwLock<'m, T, const READERS: usize = 16> {
     cell: &'m RwLockCell<T, READERS>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([T: Pod, const READERS: usize] RwLock<'_, T, READERS>);
 
 /// Another handle on the same lock.
 impl<T, const READERS: usize> Clone for RwLock<'_, T, READERS> {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::typed::SemaphorePermit;
+use super::permit::SemaphorePermit;
 use crate::member::Member;
 
 /// Why [`Semaphore::acquire`](super::Semaphore::acquire) and its kin did not simply return a permit.
@@ -45,6 +45,9 @@ pub enum AcquireError<P> {
 }
 
 /// A permit that was had from a member that died with it, and who that was.
+///
+/// This is told once: there is no poison that would stay until it is cleared. Who drops it, as by `?`,
+/// gives the permit back as if all were cleaned up.
 ///
 /// ```
 /// # use ndshm_sync::{AcquireError, Members, OnDeath};
@@ -232,5 +235,12 @@ impl From<AcquireError<SemaphorePermit<'_>>> for Box<dyn Error> {
 impl From<AcquireError<SemaphorePermit<'_>>> for Box<dyn Error + Send + Sync> {
     fn from(e: AcquireError<SemaphorePermit<'_>>) -> Self {
         e.without_permit().into()
+    }
+}
+
+/// Drops the permit: so `?` works where the function returns an `AcquireError` without one.
+impl From<AcquireError<SemaphorePermit<'_>>> for AcquireError<()> {
+    fn from(e: AcquireError<SemaphorePermit<'_>>) -> Self {
+        e.without_permit()
     }
 }

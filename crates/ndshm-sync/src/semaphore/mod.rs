@@ -2,8 +2,10 @@
 //! from the handles ([`Semaphore`], [`SemaphorePermit`]).
 
 mod error;
+mod permit;
 mod raw;
 mod typed;
 
 pub use error::{AcquireError, Reclaimed};
-pub use typed::{OnDeath, Semaphore, SemaphoreCell, SemaphorePermit};
+pub use permit::SemaphorePermit;
+pub use typed::{OnDeath, Semaphore, SemaphoreCell};

@@ -5,9 +5,10 @@ use std::slice;
 use std::time::{Duration, Instant};
 
 use super::error::{AcquireError, Reclaimed};
+use super::permit::SemaphorePermit;
 use super::raw::{RawSemaphore, Taken};
 use crate::atomic::AtomicU64;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{MemberId, Members};
 use crate::park::Sleepers;
@@ -60,7 +61,7 @@ pub enum OnDeath {
     /// It comes back as if it had been released: for what the kernel cleans up after the dead.
     Return,
     /// It comes inside [`AcquireError::Reclaimed`], which says who died: for what its next user has to
-    /// clean up.
+    /// clean up. That is told once, to the first that takes it, and only when no other permit is free.
     Report,
 }
 
@@ -76,9 +77,9 @@ impl OnDeath {
 /// This process's handle on a semaphore in shared memory: so many may do something at once, across
 /// processes and threads. Each permit has an owner, so none is lost with a process.
 ///
-/// - **Death.** The permit of a member that died goes to the next that needs one, silently or inside
-///   an error, as the semaphore's [`OnDeath`] says. Where that next one dies before it returns,
-///   its own death is the one to be told.
+/// - **Death.** The permit of a member that died goes to the next that finds none free, silently or
+///   inside an error, as the semaphore's [`OnDeath`] says. As long as there are free ones it stays where it
+///   is, and nobody is told. Where that next one dies before it returns, its own death is the one to be told.
 /// - **Waiting.** Spins for at most a tenth of a millisecond, then sleeps, and looks every 40 ms
 ///   whether those who hold permits still live: a system call each. A stopped member (SIGSTOP) keeps
 ///   its permits. Signals do not cut a wait short. Waiters are not served in order.
@@ -100,11 +101,13 @@ impl OnDeath {
 /// drop(permit);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Semaphore<'m> {
     raw: RawSemaphore<'m>,
     on_death: OnDeath,
 }
+
+debug_as_inspected!([] Semaphore<'_>);
 
 /// How a permit was asked for.
 type Got<'m> = Result<SemaphorePermit<'m>, AcquireError<SemaphorePermit<'m>>>;
@@ -356,56 +359,6 @@ impl<'m> Semaphore<'m> {
 
     const fn permit(&self, index: usize) -> SemaphorePermit<'m> {
         SemaphorePermit { raw: self.raw, index }
-    }
-}
-
-/// One permit of a [`Semaphore`]; dropping it gives it back.
-///
-/// `Send`: the owner is the membership, so any thread of the process may use it and drop it.
-///
-/// ```
-/// # use ndshm_sync::OnDeath;
-/// # let members = ndshm_testkit::members!();
-/// let slots = members.layout().semaphore(1, OnDeath::Return)?;
-/// let permit = slots.acquire()?;
-/// std::thread::scope(|s| s.spawn(move || drop(permit)).join()).unwrap();
-/// assert_eq!(slots.available(), 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug)]
-#[must_use = "the permit is given back at once if it is not kept"]
-pub struct SemaphorePermit<'m> {
-    raw: RawSemaphore<'m>,
-    /// # Invariants
-    ///
-    /// 1. Held by this membership, and by this value alone.
-    index: usize,
-}
-
-impl SemaphorePermit<'_> {
-    /// Which of the semaphore's permits it is, from 0: a number that no other holder has, so it can
-    /// choose a buffer, a port, a device.
-    ///
-    /// ```
-    /// # use ndshm_sync::OnDeath;
-    /// # let members = ndshm_testkit::members!();
-    /// let gpus = members.layout().semaphore(2, OnDeath::Return)?;
-    /// let (a, b) = (gpus.acquire()?, gpus.acquire()?);
-    /// assert_eq!(a.index() + b.index(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub const fn index(&self) -> usize {
-        self.index
-    }
-}
-
-impl Drop for SemaphorePermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.raw.members.is_mine() {
-            self.raw.release(self.index);
-        }
     }
 }
 

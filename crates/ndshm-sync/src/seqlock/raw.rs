@@ -93,3 +93,60 @@ impl Versions {
 const fn side(version: u64) -> usize {
     (version & 1) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(first: u64) -> [AtomicU64; 2] {
+        [first, first + 1].map(AtomicU64::new)
+    }
+
+    fn read(versions: &Versions, copies: Copies<'_>) -> (u64, [u64; 2]) {
+        let mut value = [0; 2];
+        (versions.read(copies, |i, word| value[i] = word), value)
+    }
+
+    #[test]
+    fn a_write_is_unfinished_until_it_is_published() {
+        let versions = Versions { published: AtomicU64::new(0), begun: AtomicU64::new(0) };
+        let (even, odd) = (words(10), words(20));
+        let copies: Copies<'_> = [&even, &odd];
+        for version in 0..5 {
+            let value = read(&versions, copies);
+            assert_eq!(value.0, version);
+            assert!(!versions.is_unfinished());
+            assert_eq!(versions.begin(), version + 1);
+            assert!(versions.is_unfinished());
+            // Given up, by a death, and begun anew.
+            copies[side(version + 1)][0].store(99, Ordering::Relaxed);
+            assert_eq!(read(&versions, copies), value);
+            assert_eq!(versions.begin(), version + 1);
+            versions.publish(version + 1, copies, [version, version].into_iter());
+            assert_eq!(read(&versions, copies), (version + 1, [version; 2]));
+        }
+    }
+
+    #[test]
+    fn a_reader_notices_that_its_copy_is_written() {
+        let versions = Versions { published: AtomicU64::new(0), begun: AtomicU64::new(0) };
+        let (even, odd) = (words(10), words(20));
+        let copies: Copies<'_> = [&even, &odd];
+        let (mut value, mut disturbed) = ([0; 2], 0);
+        let version = versions.read(copies, |i, word| {
+            value[i] = word;
+            if i == 0 && disturbed < 2 {
+                // Between its words: the next version, which does not matter; then one more, begun.
+                disturbed += 1;
+                let next = versions.begin();
+                if disturbed == 1 {
+                    versions.publish(next, copies, [30, 31].into_iter());
+                    versions.begin();
+                    even[1].store(99, Ordering::Relaxed);
+                }
+            }
+        });
+        assert_eq!((version, value), (1, [30, 31]));
+        assert_eq!(disturbed, 2, "it took what was spoilt");
+    }
+}

@@ -11,7 +11,7 @@ use bytemuck::{Pod, bytes_of, bytes_of_mut};
 
 use super::raw::{Copies, Versions};
 use crate::atomic::AtomicU64;
-use crate::inspect::{Holder, Inspection};
+use crate::inspect::{Holder, Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::{Member, Members};
 use crate::mutex::{Acquired, LockError, NotAcquired, RawMutex};
@@ -99,11 +99,12 @@ unsafe impl<T: Pod + Send> Sync for SeqLockCell<T> {}
 /// let name = members.layout().seqlock(String::new()); // `String` is not plain bytes
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct SeqLock<'m, T> {
     cell: &'m SeqLockCell<T>,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([T: Pod] SeqLock<'_, T>);
 
 /// Another handle on the same lock.
 impl<T> Clone for SeqLock<'_, T> {
@@ -341,23 +342,28 @@ impl<'m, T: Pod> SeqLock<'m, T> {
         got: Result<Acquired, NotAcquired>,
         value: impl FnOnce(&Self) -> T,
     ) -> Written {
-        let got = got.map_err(|not| LockError::of(not, self.members))?;
+        let got = got.map_err(|not| LockError::<()>::of(not, self.members))?;
         let SeqLockCell { writers, versions, .. } = self.cell;
         let _held = Held { writers, members: self.members };
         let lost = self.lost(got);
         let next = versions.begin();
-        versions.publish(next, self.copies(), words_of(&value(self)));
+        let value = value(self);
+        if !self.members.is_mine() {
+            return Err(LockError::Forked); // It has forked in there: the lock is the parent's.
+        }
+        versions.publish(next, self.copies(), words_of(&value));
+        if got != Acquired::Clean {
+            // SAFETY: held. Nothing is half-changed; and who was lost is told now: where `value`
+            // panics, the next is told of both.
+            unsafe { writers.clear_poison(self.members) };
+        }
         Ok(lost)
     }
 
     /// Whose write was begun and not published; by the holder of the lock.
     fn lost(&self, got: Acquired) -> Option<Member> {
         let Acquired::Poisoned(by) = got else { return None };
-        let SeqLockCell { writers, versions, .. } = self.cell;
-        let lost = versions.is_unfinished().then(|| self.members.describe(by.member()));
-        // SAFETY: held. Nothing is half-changed: the copy that is read was not touched.
-        unsafe { writers.clear_poison(self.members) };
-        lost
+        self.cell.versions.is_unfinished().then(|| self.members.describe(by.member()))
     }
 
     fn copies(&self) -> Copies<'m> {

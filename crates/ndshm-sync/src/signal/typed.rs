@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 use super::raw::RawSignal;
-use crate::inspect::Inspection;
+use crate::inspect::{Inspection, debug_as_inspected};
 use crate::layout::{Kind, Layout, LayoutError, Place};
 use crate::member::Members;
 use crate::wait::{Deadline, Spin};
@@ -58,12 +58,14 @@ pub struct SignalSemaphoreCell {
 /// assert_eq!(items.value(), 0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SignalSemaphore<'m> {
     cell: &'m SignalSemaphoreCell,
     initial: u32,
     members: &'m Members<'m>,
 }
+
+debug_as_inspected!([] SignalSemaphore<'_>);
 
 impl<'m> SignalSemaphore<'m> {
     /// The signal semaphore at `cell`, for this membership.

@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
@@ -48,11 +49,35 @@ pub(crate) fn reopen(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
+/// Opens the file of that name, as an open file description of its own.
+pub(crate) fn open(name: &Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(name, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())?)
+}
+
 /// Takes the byte of `slot` for the open file description behind `fd`; `false` when another
 /// description holds it. Never waits.
 pub(crate) fn try_lock_slot(fd: BorrowedFd<'_>, slot: u16) -> io::Result<bool> {
+    try_lock(fd, libc::F_OFD_SETLK, slot)
+}
+
+/// Takes the byte of `slot` for this process, unless it or another process has it. Never waits.
+/// Closing any descriptor of the file in this process drops the lock.
+pub(crate) fn try_lock_slot_for_process(fd: BorrowedFd<'_>, slot: u16) -> io::Result<bool> {
+    // Locks of one process do not conflict with each other, so its own are looked for first: of
+    // whichever process they are, they are not of the description that asks here.
+    Ok(!slot_is_locked(fd, slot)? && try_lock(fd, libc::F_SETLK, slot)?)
+}
+
+/// Gives back what [`try_lock_slot_for_process`] took.
+pub(crate) fn unlock_slot_of_process(fd: BorrowedFd<'_>, slot: u16) -> io::Result<()> {
     let mut lock = byte_lock(slot);
-    match fcntl_lock(fd, libc::F_OFD_SETLK, &mut lock) {
+    lock.l_type = libc::F_UNLCK as libc::c_short;
+    fcntl_lock(fd, libc::F_SETLK, &mut lock)
+}
+
+fn try_lock(fd: BorrowedFd<'_>, command: c_int, slot: u16) -> io::Result<bool> {
+    let mut lock = byte_lock(slot);
+    match fcntl_lock(fd, command, &mut lock) {
         Ok(()) => Ok(true),
         Err(e) if matches!(e.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
         Err(e) => Err(e),
@@ -80,7 +105,7 @@ fn byte_lock(slot: u16) -> libc::flock {
 fn fcntl_lock(fd: BorrowedFd<'_>, command: c_int, lock: &mut libc::flock) -> io::Result<()> {
     loop {
         // SAFETY: `fd` is open for as long as it is borrowed, and `lock` is an exclusive
-        // reference to the `flock` that the OFD commands read and write.
+        // reference to the `flock` that these commands read and write.
         let r = unsafe { libc::fcntl(fd.as_raw_fd(), command, ptr::from_mut(lock)) };
         if r == 0 {
             return Ok(());

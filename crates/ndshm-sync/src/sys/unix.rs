@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::num::NonZero;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Has `fork` call these before, and after in parent and in child.
@@ -24,6 +25,8 @@ pub(crate) struct Listed {
     fd: c_int,
     dev: u64,
     ino: u64,
+    /// Several memberships have it, each for a lock of the process.
+    shared: bool,
 }
 
 impl Listed {
@@ -31,26 +34,78 @@ impl Listed {
         let fd = file.as_fd();
         let stat = rustix::fs::fstat(fd)?;
         #[allow(clippy::unnecessary_cast, reason = "other types elsewhere")]
-        Ok(Self { fd: fd.as_raw_fd(), dev: stat.st_dev as u64, ino: stat.st_ino as u64 })
+        Ok(Self {
+            fd: fd.as_raw_fd(),
+            dev: stat.st_dev as u64,
+            ino: stat.st_ino as u64,
+            shared: false,
+        })
+    }
+
+    pub(crate) const fn is_same_file(&self, other: Self) -> bool {
+        self.dev == other.dev && self.ino == other.ino
     }
 
     /// Closes a descriptor that no value owns any more, unless its number has gone to another file
     /// meanwhile. Async-signal-safe.
     pub(crate) fn close(self) {
         // SAFETY: borrowed for this call alone, which fails where the number is not open.
-        let same = Self::new(&unsafe { BorrowedFd::borrow_raw(self.fd) });
-        if same.is_ok_and(|now| now == self) {
+        let now = Self::new(&unsafe { BorrowedFd::borrow_raw(self.fd) });
+        if now.is_ok_and(|now| now.is_same_file(self)) {
             // SAFETY: this process inherited it by a fork and the list (`member::fork`) alone still
-            // names it, so no `OwnedFd` will close it again.
+            // names it, or it is shared and its last membership ends: no `OwnedFd` will close it
+            // again.
             unsafe { libc::close(self.fd) };
         }
     }
 }
 
-/// Processors on line. The affinity of the calling thread does not count: whether spinning pays
-/// depends on where the *other* party runs, and pinning each party to a processor of its own is
-/// the case where it pays most.
+/// For the native backend.
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+impl Listed {
+    /// The same, for locks of the process.
+    pub(crate) const fn shared(self) -> Self {
+        Self { shared: true, ..self }
+    }
+
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// # Safety
+    ///
+    /// It is open, and stays so for `'a`.
+    pub(crate) const unsafe fn borrow<'a>(self) -> BorrowedFd<'a> {
+        // SAFETY: the caller's promise.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+}
+
+/// Processors that this process and those it works with may use at once: on line, allowed by
+/// affinity (of which a cpuset is part), granted by a quota.
+///
+/// An affinity of one processor does not count: it says where this thread is pinned, not where the
+/// *other* party runs, and pinning each party to a processor of its own is the case where spinning
+/// pays most. Where all are on that one, who waits finds out (`wait.rs`).
 pub(crate) fn processors() -> usize {
+    if is_pinned() {
+        return online();
+    }
+    std::thread::available_parallelism().map_or_else(|_| online(), NonZero::get)
+}
+
+/// Whether the calling thread may run on one processor only.
+#[cfg(target_os = "linux")]
+fn is_pinned() -> bool {
+    rustix::thread::sched_getaffinity(None).is_ok_and(|allowed| allowed.count() == 1)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_pinned() -> bool {
+    false
+}
+
+fn online() -> usize {
     // SAFETY: `sysconf` reads no memory of ours.
     let n = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     usize::try_from(n).unwrap_or(1).max(1)

@@ -1,7 +1,9 @@
 //! The shared memory of a test: a region with locks, and behind it pages of plain words in which
 //! processes say how far they have come.
 
+use std::fs::File;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use ndshm_sync::{Members, Region};
@@ -18,6 +20,14 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn create() -> Self {
         Self { memory: SharedMemory::create(REGION + PAGES * PAGE) }
+    }
+
+    /// In a file of that name, which is not there yet.
+    pub(crate) fn named(name: &Path) -> Self {
+        let file = File::options().read(true).write(true).create_new(true).open(name);
+        let file = file.expect("cannot make the file");
+        file.set_len((REGION + PAGES * PAGE) as u64).expect("cannot size the file");
+        Self { memory: SharedMemory::of(file) }
     }
 
     /// In a child.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ndshm_sync::Reset;
 use ndshm_testkit::{Child, Rng, arguments, until};
@@ -83,6 +83,7 @@ pub(crate) fn who_waits_when_it_is_set_goes_on() {
     let members = arena.join();
     let event = members.layout().event(Reset::Manual).expect("no event");
     let mut watcher = arena.role("event::watcher").arg(2).spawn();
+    let start = Instant::now();
     for pulse in 1..=PULSES {
         arena.word(1, 0).store(pulse, SeqCst);
         until("it sleeps", LIMIT, || event.inspect().sleepers);
@@ -91,6 +92,9 @@ pub(crate) fn who_waits_when_it_is_set_goes_on() {
         assert!(!event.is_set());
         until("it goes on", LIMIT, || arena.word(2, 0).load(SeqCst) == pulse);
     }
+    let took = start.elapsed();
+    println!("  {PULSES} times in {took:.1?}");
+    assert!(took < Duration::from_secs(8), "it was not woken, but looked after its slices");
     watcher.succeed(LIMIT);
 }
 

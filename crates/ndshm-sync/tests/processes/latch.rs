@@ -132,7 +132,8 @@ pub(crate) fn parties_are_killed() {
 pub(crate) fn of_the_ranks() {
     let arena = Arena::create();
     let members = arena.join();
-    let latch = next(&mut members.layout());
+    let mut layout = members.layout();
+    let latch = next(&mut layout);
     assert!(matches!(latch.join(3), Err(LatchError::NoSuchRank { rank: 3, parties: 3 })));
     let party = latch.join(1).expect("no rank");
     assert!(matches!(latch.join(1), Err(LatchError::RankTaken { rank: 1, .. })));
@@ -170,6 +171,14 @@ pub(crate) fn of_the_ranks() {
     two.count_down(); // it has come after all
     drop(zero);
     assert_eq!(lost(&latch), [(0, Absence::Left)]);
+
+    // Who has counted down may leave.
+    let other = arena.join();
+    let second = (0..2).map(|_| next(&mut other.layout())).last().expect("two");
+    second.join(2).expect("no rank").count_down();
+    drop(other);
+    let mine = next(&mut layout);
+    assert_eq!(mine.try_wait(), Err(LatchError::WouldBlock { missing: vec![0, 1] }));
 
     // Those who sleep are told at once.
     let zero = latch.join(0).expect("it has left");

@@ -13,6 +13,7 @@ mod fork;
 mod kills;
 mod latch;
 mod members;
+mod no_proc;
 mod once;
 mod pidns;
 mod ranks;
@@ -29,6 +30,7 @@ ndshm_testkit::suite! {
     roles: [
         condvar::dies,
         condvar::runner,
+        condvar::taker,
         condvar::worker,
         contention::adder,
         contention::leaker,
@@ -48,6 +50,11 @@ ndshm_testkit::suite! {
         kills::once::maker,
         members::crowd,
         members::joiner,
+        no_proc::adder,
+        no_proc::changer,
+        no_proc::mixer,
+        no_proc::named,
+        no_proc::nameless,
         once::forker,
         once::initialiser,
         once::racer,
@@ -100,7 +107,12 @@ ndshm_testkit::suite! {
         60 => members::slots_of_the_dead_are_used_again,
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
-        60 => members::without_proc,
+        60 => no_proc::it_says_so,
+        60 => no_proc::by_its_name,
+        60 => no_proc::by_the_process,
+        60 => no_proc::all_by_the_process,
+        60 => no_proc::exec_ends_it,
+        60 => no_proc::both_ways_in_one_process,
         60 => pidns::equal_pids_exclude_each_other,
         60 => timeouts::of_a_held_lock,
         60 => timeouts::of_a_dead_mans_lock,
@@ -121,6 +133,7 @@ ndshm_testkit::suite! {
         120 => condvar::workers_are_killed,
         60 => condvar::a_death_with_the_mutex_ends_a_wait,
         60 => condvar::a_notification_that_was_never_sent_is_made_up_for,
+        60 => condvar::each_notification_wakes_one,
         60 => condvar::all_are_notified,
         60 => semaphore::never_more_than_there_are,
         120 => semaphore::members_are_killed,
@@ -128,7 +141,7 @@ ndshm_testkit::suite! {
         60 => semaphore::garbage_in_a_permit_is_no_panic_and_no_hang,
         60 => signal::posts_equal_takes,
         120 => signal::takers_are_killed,
-        60 => signal::as_many_are_woken_as_can_go_on,
+        60 => signal::as_many_go_on_as_were_posted,
         60 => event::each_set_lets_one_go,
         60 => event::who_waits_when_it_is_set_goes_on,
         60 => event::all_go_on_while_it_is_set,
@@ -158,6 +171,7 @@ ndshm_testkit::suite! {
         60 => seqlock::a_stopped_writer_keeps_no_reader,
         60 => seqlock::a_forked_child_may_only_read,
         60 => seqlock::a_panic_publishes_nothing,
+        60 => seqlock::a_panic_keeps_no_death_secret,
         60 => seqlock::of_all_sizes,
     ],
 }

@@ -42,11 +42,15 @@ pub(crate) fn who_has_lost_its_rank_withdraws_nobody() {
     let [first, second] = [arena.join(), arena.join()];
     let barrier = first.layout().barrier(2).expect("no barrier");
     let other = second.layout().barrier(2).expect("no barrier");
-    let stale = barrier.join(0).expect("no rank");
+    let mut stale = barrier.join(0).expect("no rank");
     barrier.withdraw(0, Absence::Failed);
     assert!(barrier.is_broken());
     let mut heir = other.join(0).expect("it was withdrawn");
     other.reset();
+    match stale.wait_timeout(Duration::from_millis(5)) {
+        Err(BarrierError::RankTaken { rank: 0, by }) => assert_eq!(by.id, second.me()),
+        other => panic!("it has arrived for its heir: {other:?}"),
+    }
     drop(stale);
     assert!(!other.is_broken(), "it has withdrawn its heir");
 

@@ -232,6 +232,24 @@ pub(crate) fn forker() {
         assert_eq!(lock.read(), of(5 << 20));
     }));
     assert_eq!(lock.write(of(6 << 20)).expect("the child has no part in it"), None);
+
+    // And one that goes on in the middle of an update, as if it were its own; before the parent does.
+    let mut pid = 0;
+    let changed = lock.update(|value| {
+        // SAFETY: this process has one thread, so the child finds everything as it was.
+        pid = unsafe { libc::fork() };
+        if pid != 0 {
+            ends_well(pid);
+        }
+        *value = of(if pid == 0 { 9 } else { 7 } << 20);
+    });
+    if pid == 0 {
+        let refused = matches!(changed, Err(LockError::Forked)) && lock.read() == of(6 << 20);
+        // SAFETY: ends the child without running what belongs to the parent.
+        unsafe { libc::_exit(i32::from(!refused)) }
+    }
+    assert_eq!(changed.expect("it is the parent's"), None);
+    assert_eq!((lock.read(), lock.version()), (of(7 << 20), 3));
 }
 
 pub(crate) fn a_forked_child_may_only_read() {
@@ -254,6 +272,19 @@ pub(crate) fn a_panic_publishes_nothing() {
     assert_eq!((lock.read(), lock.version()), (of(5 << 20), 1));
     assert_eq!(lock.try_write(of(7 << 20)).expect("free"), None);
     assert_eq!((lock.read(), lock.version()), (of(7 << 20), 2));
+}
+
+/// One that panics has told nobody of the death that it was told of.
+pub(crate) fn a_panic_keeps_no_death_secret() {
+    let arena = Arena::create();
+    let members = arena.join();
+    let lock = long(&members);
+    let mut child = dawdling(&arena);
+    child.kill_to_zombie();
+    panic_holding(|| lock.update(|_| std::panic::resume_unwind(Box::new(()))));
+    let lost = lock.write(of(1 << 20)).expect("it is dead");
+    assert_eq!(lost.and_then(|lost| lost.pid), Some(child.pid()));
+    assert_eq!(lock.write(of(2 << 20)).expect("free"), None, "told twice");
 }
 
 /// Sizes that are no whole words, and none at all.

@@ -1,4 +1,4 @@
-//! Posts and takes across processes: none is lost, and as many are woken as can go on.
+//! Posts and takes across processes: none is lost, none is taken twice.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::SeqCst;
@@ -123,7 +123,7 @@ pub(crate) fn takers_are_killed() {
     }
 }
 
-pub(crate) fn as_many_are_woken_as_can_go_on() {
+pub(crate) fn as_many_go_on_as_were_posted() {
     let arena = Arena::create();
     let members = arena.join();
     let signal = members.layout().signal_semaphore(0).expect("no semaphore");

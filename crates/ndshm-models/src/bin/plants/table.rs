@@ -222,22 +222,22 @@ pub(crate) const PLANTS: &[Plant] = &[
     plant(
         "alive-by-slot-alone",
         SLOT,
-        "self.stamp().generation == generation && is_locked()",
-        "is_locked()",
+        "self.stamp().generation == generation\n            && is_locked().unwrap_or(true)\n            && self.stamp().generation == generation",
+        "is_locked().unwrap_or(true)",
         "mutex-slot",
     ),
     plant(
         "alive-by-generation-alone",
         SLOT,
-        "self.stamp().generation == generation && is_locked().unwrap_or(true)",
+        "self.stamp().generation == generation\n            && is_locked().unwrap_or(true)\n            && self.stamp().generation == generation",
         "self.stamp().generation == generation",
         "mutex-death",
     ),
     plant(
         "generation-not-counted",
         SLOT,
-        "before.wrapping_add(1).max(1)",
-        "before.max(1)",
+        "generation.wrapping_add(1).max(1)",
+        "generation.max(1)",
         "mutex-slot",
     ),
     plant(

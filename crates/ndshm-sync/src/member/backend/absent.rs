@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::member::error::JoinError;
-use crate::member::options::Backend;
+use crate::member::fork::ForkLock;
+use crate::member::options::JoinOptions;
 use crate::member::table::Table;
 use crate::region::Region;
 use crate::sys::Listed;
@@ -21,17 +22,23 @@ pub(in crate::member) struct Plan<'a>(Never, PhantomData<&'a ()>);
 pub(in crate::member) struct Seat(Never);
 
 impl<'a> Plan<'a> {
-    pub(in crate::member) fn new(backend: &Backend, _: &Region<'a>) -> Result<Self, JoinError> {
-        Err(JoinError::NotCompiled { asked: backend.kind() })
+    pub(in crate::member) fn new(options: &JoinOptions, _: &Region<'a>) -> Result<Self, JoinError> {
+        Err(JoinError::NotCompiled { asked: options.backend.kind() })
     }
 
-    pub(in crate::member) fn take(self, _: &Table) -> Result<(u16, Seat), JoinError> {
+    pub(in crate::member) fn take(self, _: &Table, _: &ForkLock) -> Result<(u16, Seat), JoinError> {
         match self.0 {}
     }
 }
 
 impl Seat {
     pub(in crate::member) fn listed(&self) -> Listed {
+        match self.0 {}
+    }
+
+    /// Of the native backend alone.
+    #[allow(dead_code, reason = "not called where this stands for the portable one")]
+    pub(in crate::member) fn leave(self, _: bool) {
         match self.0 {}
     }
 

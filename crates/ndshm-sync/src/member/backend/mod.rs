@@ -27,7 +27,8 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use super::error::JoinError;
-use super::options::{Backend, BackendKind};
+use super::fork::ForkLock;
+use super::options::{Backend, BackendKind, JoinOptions};
 use super::table::Table;
 use crate::region::Region;
 use crate::sys::Listed;
@@ -50,10 +51,10 @@ pub(super) enum Seat {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(backend: &Backend, region: &Region<'a>) -> Result<Self, JoinError> {
-        match backend {
-            Backend::Native => native::Plan::new(backend, region).map(Self::Native),
-            Backend::Portable { .. } => portable::Plan::new(backend, region).map(Self::Portable),
+    pub(super) fn new(options: &JoinOptions, region: &Region<'a>) -> Result<Self, JoinError> {
+        match options.backend {
+            Backend::Native => native::Plan::new(options, region).map(Self::Native),
+            Backend::Portable { .. } => portable::Plan::new(options, region).map(Self::Portable),
         }
     }
 
@@ -74,11 +75,13 @@ impl<'a> Plan<'a> {
 
     /// Locks a slot that no living process holds. No fork may come between this and the entry of
     /// [`Seat::listed`] in the list.
-    pub(super) fn take(self, table: &Table) -> Result<(u16, Seat), JoinError> {
+    pub(super) fn take(self, table: &Table, list: &ForkLock) -> Result<(u16, Seat), JoinError> {
         match self {
-            Self::Native(plan) => plan.take(table).map(|(slot, seat)| (slot, Seat::Native(seat))),
+            Self::Native(plan) => {
+                plan.take(table, list).map(|(slot, seat)| (slot, Seat::Native(seat)))
+            }
             Self::Portable(plan) => {
-                plan.take(table).map(|(slot, seat)| (slot, Seat::Portable(seat)))
+                plan.take(table, list).map(|(slot, seat)| (slot, Seat::Portable(seat)))
             }
         }
     }
@@ -90,6 +93,14 @@ impl Seat {
         match self {
             Self::Native(seat) => seat.listed(),
             Self::Portable(seat) => seat.listed(),
+        }
+    }
+
+    /// Gives the slot up, and takes its descriptor off the list.
+    pub(super) fn leave(self, list: &mut ForkLock) {
+        let last = list.remove(self.listed());
+        if let Self::Native(seat) = self {
+            seat.leave(last);
         }
     }
 
@@ -124,7 +135,8 @@ impl Seat {
         }
     }
 
-    /// Wakes those who sleep on `word`, at most `most` where the backend can tell; how many it were.
+    /// Wakes those who sleep on `word`, at most `most` where the backend can tell; how many it were
+    /// at least.
     pub(super) fn wake(&self, word: &AtomicU32, most: u32) -> usize {
         match self {
             Self::Native(seat) => seat.wake(word, most),

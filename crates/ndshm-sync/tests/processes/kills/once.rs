@@ -16,7 +16,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Large enough to be met half-written.
 type Value = [u64; 128];
-const CELLS: usize = 8000;
+const CELLS: usize = 2000;
+/// The most that a victim makes: with the last of these it waits to be killed.
+const LAP: usize = 60;
 const REGION: usize = Members::SIZE + CELLS * size_of::<OnceWords<Value>>();
 
 /// The words of the victim: its cell and what it does there; the cell to begin with.
@@ -56,6 +58,9 @@ pub(crate) fn maker() {
         say(&memory, i, CALLED);
         let value = cell.get_or_init(|| {
             say(&memory, i, MAKING);
+            if i == first + LAP {
+                thread::sleep(LIMIT);
+            }
             rng.pause(Duration::from_micros(15));
             [number; 128]
         });
@@ -67,15 +72,26 @@ pub(crate) fn maker() {
 }
 
 pub(crate) fn makers_are_killed() {
+    let mut rng = Rng::of_this_run();
+    let mut hits: BTreeMap<&str, u32> = BTreeMap::new();
+    let told = AtomicU64::new(0);
+    while hits.get(AT_WORK).is_none_or(|&n| n < KILLS) {
+        until_used_up(&mut rng, &mut hits, &told);
+    }
+    println!("  {} waiters were told of a death", told.load(Relaxed));
+    for (what, hits) in hits {
+        println!("  {hits:6}  {what}");
+    }
+}
+
+const AT_WORK: &str = "maker, at work";
+
+fn until_used_up(rng: &mut Rng, hits: &mut BTreeMap<&str, u32>, told: &AtomicU64) {
     let memory = SharedMemory::create(REGION + 4096);
     let members = join(&memory);
     let cells = cells(&members);
-    let mut rng = Rng::of_this_run();
-    let mut hits: BTreeMap<&str, u32> = BTreeMap::new();
-    let (mut first, mut number, mut counted) = (0, 0, 0);
-    let told = AtomicU64::new(0);
-    while counted < KILLS {
-        assert!(first + 200 < CELLS, "the cells are used up");
+    let (mut first, mut number) = (0, 0);
+    while first + LAP + 2 < CELLS && hits.get(AT_WORK).is_none_or(|&n| n < KILLS) {
         number += 1;
         word(&memory, 1).store(first as u64, SeqCst);
         say(&memory, first, OUT);
@@ -134,18 +150,13 @@ pub(crate) fn makers_are_killed() {
         });
         let (cell, mine) = met;
         let what = match (at, mine) {
-            (MAKING, true) => "maker, at work",
+            (MAKING, true) => AT_WORK,
             (MAKING, false) => "maker, value whole",
             (CALLED, true) => "maker, about to begin",
             (MADE | OUT, false) => "maker, done",
             other => panic!("killed at {other:?}"),
         };
         *hits.entry(what).or_default() += 1;
-        counted += u32::from(what == "maker, at work");
         first = cell + 2;
-    }
-    println!("  {} waiters were told of a death", told.load(Relaxed));
-    for (what, hits) in hits {
-        println!("  {hits:6}  {what}");
     }
 }

@@ -216,7 +216,11 @@ impl Bell {
 mod tests {
     use super::*;
     use std::mem::offset_of;
+    use std::ptr::NonNull;
     use std::thread;
+
+    use crate::park::Sleepers;
+    use crate::{Backend, Members, Region};
 
     fn events() -> &'static Events {
         let (base, _) = ndshm_testkit::map_memfd(size_of::<Events>());
@@ -238,14 +242,18 @@ mod tests {
         // SAFETY: nobody else has this slot.
         let bell = unsafe { events.bell(3) }.expect("no event");
         let word = AtomicU32::new(1);
-        let long = Duration::from_secs(600);
+        let long = Duration::from_secs(30);
         assert_eq!(events.ring(), 0, "nobody sleeps");
         bell.sleep(events, &word, 0, long); // not what was expected
 
-        let start = Instant::now();
-        bell.sleep(events, &word, 1, Duration::from_millis(20));
-        assert!(start.elapsed() >= Duration::from_millis(20));
+        let sleeps_on = || {
+            let start = Instant::now();
+            bell.sleep(events, &word, 1, Duration::from_millis(20));
+            assert!(start.elapsed() >= Duration::from_millis(20));
+        };
+        sleeps_on();
 
+        let start = Instant::now();
         thread::scope(|s| {
             s.spawn(|| bell.sleep(events, &word, 1, long));
             ndshm_testkit::until("the word ends it", Duration::from_secs(20), || {
@@ -266,6 +274,8 @@ mod tests {
             });
             assert_eq!(events.ring(), 1);
         });
+        assert!(start.elapsed() < long, "somebody was not woken");
+        sleeps_on();
     }
 
     #[test]
@@ -279,6 +289,27 @@ mod tests {
         let bell = unsafe { events.bell(5) }.expect("no event");
         assert!(!is_set(&*bell.event.0));
         assert_eq!(events.ring(), 0);
+    }
+
+    #[test]
+    fn who_sleeps_for_something_else_hides_nobody() {
+        let (base, directory) = (ndshm_testkit::map_memfd(1 << 16).0, ndshm_testkit::scratch());
+        // SAFETY: a fresh mapping that lives as long as the process, and is used through this crate.
+        let region = unsafe { Region::without_file(base, 1 << 16) };
+        let portable = Backend::portable(directory.path());
+        let members = Members::options().backend(portable).join(region).expect("it can be joined");
+        let events: NonNull<Events> = region.at(Members::SIZE).expect("behind the table");
+        // SAFETY: in a region that was joined this way; made of atomics and bytes in cells.
+        let events = unsafe { events.as_ref() };
+        // SAFETY: nobody else has this slot.
+        let _other = unsafe { events.bell(9) }.expect("no event");
+        events.cells[9].asleep.store(1, Ordering::Relaxed);
+
+        let (sleepers, long, start) = (Sleepers::new(), Duration::from_secs(30), Instant::now());
+        let about_to = sleepers.announce(&members);
+        sleepers.wake_one(&members); // rings for the other, which does not sleep here
+        about_to.sleep(&members, long);
+        assert!(start.elapsed() < long, "it was not woken");
     }
 
     #[test]

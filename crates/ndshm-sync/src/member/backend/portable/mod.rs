@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use crate::member::Members;
 use crate::member::error::JoinError;
-use crate::member::options::Backend;
+use crate::member::fork::ForkLock;
+use crate::member::options::{Backend, JoinOptions};
 use crate::member::table::{SLOTS, Table};
 use crate::region::Region;
 use crate::sys::Listed;
@@ -33,11 +34,11 @@ pub(in crate::member) struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     pub(in crate::member) fn new(
-        backend: &Backend,
+        options: &JoinOptions,
         region: &Region<'a>,
     ) -> Result<Self, JoinError> {
-        let Backend::Portable { directory } = backend else {
-            return Err(JoinError::NotCompiled { asked: backend.kind() });
+        let Backend::Portable { directory } = &options.backend else {
+            return Err(JoinError::NotCompiled { asked: options.backend.kind() });
         };
         let events = region.at(Members::SIZE).ok_or(JoinError::Region {
             base: region.base().addr().get(),
@@ -49,7 +50,11 @@ impl<'a> Plan<'a> {
         Ok(Self { directory, events, bytes: PhantomData })
     }
 
-    pub(in crate::member) fn take(self, table: &Table) -> Result<(u16, Seat), JoinError> {
+    pub(in crate::member) fn take(
+        self,
+        table: &Table,
+        _: &ForkLock,
+    ) -> Result<(u16, Seat), JoinError> {
         // SAFETY: mapped for `'a` (invariant 1), made of atomics and bytes in cells, and valid for any
         // bytes.
         let events = unsafe { self.events.as_ref() };
@@ -60,7 +65,10 @@ impl<'a> Plan<'a> {
         if used && !files.has(0).map_err(failed)? {
             return Err(JoinError::OtherDirectory { directory: files.directory().into() });
         }
-        let taken = table.take_slot(|slot, fresh| files.try_lock(slot, fresh)).map_err(failed)?;
+        // One whose file is gone counts as alive.
+        let is_locked = |slot| if files.has(slot)? { files.is_held(slot) } else { Ok(true) };
+        let lock = |slot, fresh| files.try_lock(slot, fresh);
+        let taken = table.take_slot(is_locked, lock).map_err(failed)?;
         let (slot, own) = taken.ok_or(JoinError::Full { most: SLOTS })?;
         let listed = Listed::new(&own).map_err(JoinError::System)?;
         // SAFETY: the lock of that slot is this process's, so nobody else makes an event of it.
@@ -110,9 +118,11 @@ impl Seat {
         self.bell.sleep(self.events(), word, expected, most);
     }
 
-    /// All that sleep: an event is a member's, not a word's.
+    /// All that sleep: an event is a member's, not a word's. So nobody can say whether any of them slept
+    /// on this word, and the answer is that none did.
     pub(in crate::member) fn wake(&self, _: &AtomicU32, _: u32) -> usize {
-        self.events().ring()
+        self.events().ring();
+        0
     }
 
     fn events(&self) -> &Events {
