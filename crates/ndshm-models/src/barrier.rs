@@ -13,7 +13,7 @@ pub use error::Absence;
 pub(crate) use raw::{ABSENCE, absence, absent};
 use raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::{Plain, zeroed};
 use crate::wait::Deadline;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::{MemberId, Members};
 use crate::memory::Plain;
 use crate::mutex::{Acquired, Culprit, NotAcquired, RawMutex};

@@ -248,13 +248,6 @@ pub(crate) const PLANTS: &[Plant] = &[
         "barrier",
     ),
     plant(
-        "barrier-scan-not-sequential",
-        "barrier/raw.rs",
-        "self.arrived.load(Ordering::SeqCst) == attempt.mark()",
-        "self.arrived.load(Ordering::Acquire) == attempt.mark()",
-        "barrier",
-    ),
-    plant(
         "barrier-completes-without-all",
         "barrier/raw.rs",
         "!self.parties.iter().all(|p| p.is_done(attempt))",
@@ -342,7 +335,7 @@ pub(crate) const PLANTS: &[Plant] = &[
         "rwlock-dead-reader-stays",
         "rwlock/cells.rs",
         "word == 0 || look == Look::Thorough && self.put_out_the_dead(word, members)",
-        "word == 0 || look == Look::Thorough && self.put_out_the_dead(0, members)",
+        "word == 0",
         "rwlock-death",
     ),
     plant(
