@@ -109,8 +109,8 @@ pub(crate) const PLANTS: &[Plant] = &[
     plant(
         "mutex-does-not-look-again",
         MUTEX,
-        "            if now == word {\n",
-        "            if now == now {\n",
+        "slice.filter(|_| now == word)",
+        "slice.filter(|_| now == now)",
         "mutex",
     ),
     plant(
