@@ -220,15 +220,16 @@ impl World {
 
     /// Joins in that slot, in the order in which `Members::join` does; `None` where its byte is locked.
     pub fn join(&self, party: usize, slot: usize) -> Option<MemberId> {
+        if !self.slots.retire(slot, || self.byte_is_locked(slot)) {
+            return None;
+        }
         step();
         let (byte, holder) = &self.bytes[slot];
         // The order of a file lock is that of the kernel's lock around the list of them.
-        byte.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        byte.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).ok()?;
         holder.set(Some(party));
         trace(|| format!("slot {slot}: locked"));
-        let member = self.slots.publish(slot);
-        self.end_slices(); // who saw the lock, and not yet the generation, looks again
-        Some(member)
+        Some(self.slots.publish(slot))
     }
 
     /// Which party runs, if any.
@@ -321,9 +322,9 @@ impl World {
     }
 
     /// What the kernel answers when it is asked for the lock on a byte.
-    pub(crate) fn byte_is_locked(&self, slot: u16) -> bool {
+    pub(crate) fn byte_is_locked(&self, slot: usize) -> bool {
         step();
-        let (byte, _) = &self.bytes[usize::from(slot)];
+        let (byte, _) = &self.bytes[slot];
         let locked = byte.compare_exchange(2, 2, Ordering::Acquire, Ordering::Acquire) != Err(0);
         trace(|| format!("slot {slot} is locked: {locked}"));
         locked

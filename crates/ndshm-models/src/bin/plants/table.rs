@@ -234,6 +234,20 @@ pub(crate) const PLANTS: &[Plant] = &[
         "mutex-death",
     ),
     plant(
+        "dead-alive-while-another-joins",
+        SLOT,
+        "\n            && self.stamp().generation == generation\n    }",
+        "\n    }",
+        "mutex-slot",
+    ),
+    plant(
+        "slot-not-retired",
+        SLOT,
+        "let _ = self.stamp.compare_exchange(dead, nobody, Ordering::Relaxed, Ordering::Relaxed);",
+        "let _ = [dead, nobody];",
+        "mutex-slot",
+    ),
+    plant(
         "generation-not-counted",
         SLOT,
         "generation.wrapping_add(1).max(1)",
