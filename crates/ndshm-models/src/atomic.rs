@@ -13,14 +13,20 @@ pub use loom::thread::yield_now as spin_loop;
 
 use crate::world;
 
-/// loom takes sequentially consistent accesses for acquire and release. Each is modelled here with
-/// a fence in front, which is one of the ways to compile them; all that such fences order is the
-/// one access against the other.
-fn fenced(order: Ordering) -> Ordering {
-    if order == Ordering::SeqCst {
-        world::sequential_fence();
+/// Before a load. loom takes sequentially consistent accesses for acquire and release, so what such a
+/// store has over a releasing one stands here: a fence between it and the next such load of its
+/// party, and nothing more. A store that is not of this kind may be passed by a load that is.
+fn before_load(order: Ordering) -> Ordering {
+    if order == Ordering::SeqCst && world::take_unfenced_store() {
+        world::full_fence(); // heavy fences too: the order of the two is all that a light one gives
     }
     order
+}
+
+fn after_store(order: Ordering) {
+    if order == Ordering::SeqCst {
+        world::note_unfenced_store();
+    }
 }
 
 /// As `std::sync::atomic::fence`.
@@ -28,6 +34,7 @@ pub fn fence(order: Ordering) {
     world::step();
     if order == Ordering::SeqCst {
         loom::sync::atomic::fence(Ordering::AcqRel);
+        world::take_unfenced_store();
         world::full_fence();
     } else {
         loom::sync::atomic::fence(order);
@@ -87,14 +94,15 @@ macro_rules! word {
 
             pub fn load(&self, order: Ordering) -> $value {
                 world::step();
-                let now = self.with(|w| w.load(fenced(order)));
+                let now = self.with(|w| w.load(before_load(order)));
                 world::trace(|| format!("{self:?}: {now:#x} loaded"));
                 now
             }
 
             pub fn store(&self, value: $value, order: Ordering) {
                 world::step();
-                self.with(|w| w.store(value, fenced(order)));
+                self.with(|w| w.store(value, order));
+                after_store(order);
                 world::trace(|| format!("{self:?}: {value:#x} stored"));
             }
 
@@ -106,7 +114,9 @@ macro_rules! word {
                 failure: Ordering,
             ) -> Result<$value, $value> {
                 world::step();
-                let result = self.with(|w| w.compare_exchange(from, to, fenced(success), failure));
+                before_load(success);
+                let result = self.with(|w| w.compare_exchange(from, to, success, failure));
+                after_store(success);
                 world::trace(|| format!("{self:?}: {from:#x} to {to:#x}: {result:#x?}"));
                 result
             }
@@ -143,7 +153,9 @@ macro_rules! word {
     (fetch $value:ty: $($method:ident)*) => {
         $(pub fn $method(&self, value: $value, order: Ordering) -> $value {
             world::step();
-            let was = self.with(|w| w.$method(value, fenced(order)));
+            before_load(order);
+            let was = self.with(|w| w.$method(value, order));
+            after_store(order);
             world::trace(|| format!("{self:?}: {was:#x} {} {value:#x}", stringify!($method)));
             was
         })*

@@ -13,7 +13,7 @@ pub use error::Absence;
 pub(crate) use raw::{ABSENCE, absence, absent};
 use raw::{BarrierCell, NotMet, PartyCell, RawBarrier};
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::{Plain, zeroed};
 use crate::wait::Deadline;
@@ -24,8 +24,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "barrier",
         shows: "two parties, and three, meet in two phases: what one wrote before, all see after; one leads",
         run: |e| {
-            e.check(3, |d| meet(&[stays, stays], d));
-            e.check(1, |d| meet(&[stays, stays, stays], d));
+            e.check(2, |d| meet(&[stays, stays], d));
+            e.check(0, |d| meet(&[stays, stays, stays], d));
         },
     },
     Scenario {
@@ -37,10 +37,18 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         },
     },
     Scenario {
+        name: "barrier-many",
+        shows: "the same among many parties, who look at the arrivals less often",
+        run: |e| {
+            e.check(2, |d| meet_among_many(&[stays, stays], d));
+            e.kill(1, 0, |d| meet_among_many(&[once, once], d));
+        },
+    },
+    Scenario {
         name: "barrier-timeout",
         shows: "one's time is up: a phase is complete for all or broken for all; reset, all meet again",
         run: |e| {
-            e.check(2, |d| meet(&[impatient, insists, clock], d));
+            e.check(1, |d| meet(&[impatient, insists, clock], d));
             e.check(2, |d| meet(&[impatient, insists], d));
             e.kill(1, 0, |d| meet(&[gives_up, once, clock], d));
         },
@@ -171,6 +179,16 @@ fn clock(_: &Meeting, members: &Members<'static>) {
 }
 
 fn meet(bodies: &[Body], death: Option<Death>) {
+    meet_beside(0, bodies, death);
+}
+
+/// The same, in a barrier of more parties than those that look at all arrivals whenever they look; all
+/// others have departed before.
+fn meet_among_many(bodies: &[Body], death: Option<Death>) {
+    meet_beside(4, bodies, death);
+}
+
+fn meet_beside(gone: usize, bodies: &[Body], death: Option<Death>) {
     let world = World::new(bodies.len(), death);
     let parties = bodies.iter().filter(|&&b| b as usize != clock as Body as usize).count();
     let timed = bodies
@@ -178,7 +196,7 @@ fn meet(bodies: &[Body], death: Option<Death>) {
         .any(|&b| [impatient as Body, gives_up].iter().any(|&timed| b as usize == timed as usize));
     let shared = Rc::new(Meeting {
         head: zeroed(),
-        parties: (0..parties).map(|_| zeroed()).collect(),
+        parties: (0..parties + gone).map(|_| zeroed()).collect(),
         written: [(); PHASES].map(|()| (0..parties).map(|_| Plain::default()).collect()),
         ended: Default::default(),
         leaders: Default::default(),
@@ -187,6 +205,11 @@ fn meet(bodies: &[Body], death: Option<Death>) {
     });
     for rank in 0..parties {
         shared.raw(&world.members(rank)).join(rank).expect("nobody is that party");
+    }
+    let one_that_goes = world.members(0).anew(world.late());
+    for rank in parties..parties + gone {
+        shared.raw(&one_that_goes).join(rank).expect("nobody is that party");
+        shared.raw(&one_that_goes).depart(rank);
     }
     run_all(&world, &shared, bodies, |_, _| {});
     for (ended, leaders) in shared.ended.iter().zip(&shared.leaders) {

@@ -24,7 +24,12 @@ impl Slots {
         Self((0..many).map(|_| Slot::default()).collect())
     }
 
-    /// By one that holds the slot's byte; the new generation.
+    /// By one that wants the slot; `false` where its member lives.
+    pub(crate) fn retire(&self, slot: usize, is_locked: impl FnOnce() -> bool) -> bool {
+        self.0[slot].retire(|| Ok(is_locked())).expect("the model's kernel answers")
+    }
+
+    /// By one that holds the slot's byte; the new member.
     pub(crate) fn publish(&self, slot: usize) -> MemberId {
         MemberId::of(slot, self.0[slot].publish(1, None))
     }
@@ -78,7 +83,7 @@ impl Members<'_> {
 
     /// As in production, which asks the kernel for itself no more than this does.
     pub fn is_alive(&self, id: MemberId) -> bool {
-        let is_locked = || Ok(self.world.byte_is_locked(id.slot));
+        let is_locked = || Ok(self.world.byte_is_locked(id.slot.into()));
         let slot = self.world.slots.0.get(usize::from(id.slot));
         id == self.me || slot.is_some_and(|slot| slot.is_held(id.generation, is_locked))
     }

@@ -65,6 +65,8 @@ struct Sleeping {
 struct Party {
     thread: Cell<Option<ThreadId>>,
     steps: Cell<usize>,
+    /// It made a sequentially consistent store, and no such load since.
+    unfenced: Cell<bool>,
     /// How many ends of slices it has had.
     slices: Cell<usize>,
 }
@@ -147,8 +149,22 @@ pub fn trace_panics() {
 }
 
 /// Orders all that call it: what is before one in one party is seen after a later one in another.
-pub(crate) fn sequential_fence() {
+fn sequential_fence() {
     current().sequential.fetch_add(1, Ordering::AcqRel);
+}
+
+/// Its store is not fenced yet against the next load of its kind.
+pub(crate) fn note_unfenced_store() {
+    let world = current();
+    if let Some(party) = world.running() {
+        world.parties[party].unfenced.set(true);
+    }
+}
+
+/// Whether there was such a store since the last time.
+pub(crate) fn take_unfenced_store() -> bool {
+    let world = current();
+    world.running().is_some_and(|party| world.parties[party].unfenced.take())
 }
 
 /// A full fence of the running party: meets others like it, and the heavy ones.
@@ -177,7 +193,7 @@ impl World {
         let slots = parties + 2;
         let world = Rc::new(Self {
             words32: Pool::new(8, || AtomicU32::new(0)),
-            words64: Pool::new(2 * slots + 12, || AtomicU64::new(0)),
+            words64: Pool::new(2 * slots + 24, || AtomicU64::new(0)),
             slots: Slots::new(slots),
             bytes: (0..slots).map(|_| (AtomicUsize::new(0), Cell::new(None))).collect(),
             parties: (0..parties).map(|_| Party::default()).collect(),
@@ -204,15 +220,16 @@ impl World {
 
     /// Joins in that slot, in the order in which `Members::join` does; `None` where its byte is locked.
     pub fn join(&self, party: usize, slot: usize) -> Option<MemberId> {
+        if !self.slots.retire(slot, || self.byte_is_locked(slot)) {
+            return None;
+        }
         step();
         let (byte, holder) = &self.bytes[slot];
         // The order of a file lock is that of the kernel's lock around the list of them.
-        byte.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        byte.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).ok()?;
         holder.set(Some(party));
         trace(|| format!("slot {slot}: locked"));
-        let member = self.slots.publish(slot);
-        self.end_slices(); // who saw the lock, and not yet the generation, looks again
-        Some(member)
+        Some(self.slots.publish(slot))
     }
 
     /// Which party runs, if any.
@@ -305,9 +322,9 @@ impl World {
     }
 
     /// What the kernel answers when it is asked for the lock on a byte.
-    pub(crate) fn byte_is_locked(&self, slot: u16) -> bool {
+    pub(crate) fn byte_is_locked(&self, slot: usize) -> bool {
         step();
-        let (byte, _) = &self.bytes[usize::from(slot)];
+        let (byte, _) = &self.bytes[slot];
         let locked = byte.compare_exchange(2, 2, Ordering::Acquire, Ordering::Acquire) != Err(0);
         trace(|| format!("slot {slot} is locked: {locked}"));
         locked

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use raw::RawCondvar;
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::Plain;
 use crate::mutex::{Acquired, Culprit, RawMutex};

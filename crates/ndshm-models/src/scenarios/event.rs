@@ -13,7 +13,7 @@ use raw::{RawEvent, Sets, Undone};
 
 use crate::atomic::AtomicU64;
 use crate::barrier::Absence;
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::{Plain, zeroed};
 use crate::park::Sleepers;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::{MemberId, Members};
 use crate::memory::Plain;
 use crate::mutex::{Acquired, Culprit, NotAcquired, RawMutex};
@@ -60,6 +60,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         shows: "a slot is taken anew: its dead are told from the living by generation",
         run: |e| {
             e.check(3, |d| inherit(&[joins_late, once], d));
+            e.check(2, |d| contend(&[joins_late, once], d));
+            e.check(3, |d| inherit(&[joins, once], d));
             e.check(0, |d| inherit(&[joins_late, once, once], d));
             e.kill(2, 0, |d| inherit(&[joins_late, once], d));
         },
@@ -166,13 +168,18 @@ fn clock(_: &Guarded, members: &Members<'static>) {
     members.world().pass_time();
 }
 
-/// Takes the slot of the one that has died with the lock, and then the lock.
-fn joins_late(shared: &Guarded, members: &Members<'static>) {
+/// Takes the slot of the one that has died with the lock.
+fn joins(shared: &Guarded, members: &Members<'static>) {
     let world = members.world();
     let me = world.join(0, usize::from(world.long_dead().slot())).expect("free");
-    assert_eq!(me.generation(), 2);
+    assert!(me.generation() > world.long_dead().generation());
     shared.late.set(Some(me));
-    once(shared, &members.anew(me));
+}
+
+/// The same, and then the lock.
+fn joins_late(shared: &Guarded, members: &Members<'static>) {
+    joins(shared, members);
+    once(shared, &members.anew(shared.late.get().expect("joined")));
 }
 
 /// What the word says at the moment of a death is what the others have to find out.

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use error::OnceError;
 use raw::RawOnce;
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::{Plain, zeroed};
 use crate::wait::Deadline;

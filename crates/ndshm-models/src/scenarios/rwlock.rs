@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use raw::RawRwLock;
 
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::Plain;
 use crate::mutex::{Acquired, Culprit};

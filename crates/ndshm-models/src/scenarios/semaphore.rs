@@ -12,7 +12,7 @@ use raw::{RawSemaphore, Taken};
 use signal::RawSignal;
 
 use crate::atomic::AtomicU64;
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::{Plain, zeroed};
 use crate::park::Sleepers;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use raw::Versions;
 
 use crate::atomic::AtomicU64;
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::zeroed;
 use crate::mutex::{Acquired, Culprit, RawMutex};

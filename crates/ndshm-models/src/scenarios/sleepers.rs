@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::atomic::{AtomicU32, Ordering};
 use crate::event_count::EventCount;
-use crate::explore::{Explorer, Scenario, run_all};
+use crate::explore::{Scenario, run_all};
 use crate::member::Members;
 use crate::memory::Plain;
 use crate::park::{Look, Sleepers};

@@ -56,6 +56,7 @@ fn main() -> ExitCode {
 fn plant_all(names: &[String]) -> Failed<usize> {
     let chosen = |p: &&Plant| names.is_empty() || names.iter().any(|n| n == p.name);
     let plants: Vec<&Plant> = PLANTS.iter().filter(chosen).collect();
+    fit(&plants)?;
     println!("{:<36} {:<18} {:>8}  caught by", "plant", "model", "seconds");
     let (next, survivors) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = |garden: usize| -> Failed<()> {
@@ -80,6 +81,19 @@ fn plant_all(names: &[String]) -> Failed<usize> {
     })?;
     println!("{} plants, {} survived", plants.len(), survivors.load(Ordering::Relaxed));
     Ok(survivors.into_inner())
+}
+
+/// That each has its place, before any of them is given minutes.
+fn fit(plants: &[&Plant]) -> Failed<()> {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ndshm-sync/src");
+    let misfits = plants.iter().filter_map(|plant| {
+        let whole = fs::read_to_string(sources.join(plant.file));
+        let planted =
+            whole.map_err(Into::into).and_then(|w| replace(&w, plant.text, plant.instead));
+        Some(format!("{} ({}): {}", plant.name, plant.file, planted.err()?))
+    });
+    let misfits: Vec<_> = misfits.collect();
+    if misfits.is_empty() { Ok(()) } else { Err(misfits.join("\n").into()) }
 }
 
 /// A workspace of the models alone, and of the sources that they include.
@@ -117,6 +131,7 @@ impl Garden {
             // Unused variables and the like are no news here.
             .env("RUSTFLAGS", "--cap-lints=allow")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+            .env("CARGO_INCREMENTAL", "1")
             .env("CARGO_TARGET_DIR", self.root.join("target"))
             .current_dir(&self.root)
             .output()?;
