@@ -325,7 +325,11 @@ fn garbage_in_the_control_area() {
         u64::MAX >> 1,
     ];
     let (mut had, mut refused, mut unopened) = (0, 0, 0);
-    for round in 0..400 {
+    // Much of what is drawn does no harm: so many rounds, and on until each outcome was seen often enough.
+    for round in 0.. {
+        if round >= 400 && had > 500 && refused > 50 && unopened > 5 {
+            break;
+        }
         for _ in 0..=rng.below(40) {
             let value = match rng.below(4) {
                 0 => rng.next(),
@@ -364,7 +368,6 @@ fn garbage_in_the_control_area() {
     println!(
         "{had} claims had, {refused} refused, {unopened} arrays not opened; no panic, no hang"
     );
-    assert!(had > 500 && refused > 50 && unopened > 5, "too little of something");
 }
 
 /// While it is in use, and by every kind of word in the place of the table's lock.
