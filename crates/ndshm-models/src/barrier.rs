@@ -1,8 +1,8 @@
 //! The words of a barrier, from production, and what is shown of them.
 
-#[path = "../../ndshm-sync/src/barrier/error.rs"]
+#[path = "sync/barrier/error.rs"]
 mod error;
-#[path = "../../ndshm-sync/src/barrier/raw.rs"]
+#[path = "sync/barrier/raw.rs"]
 mod raw;
 
 use std::cell::Cell;

@@ -23,9 +23,9 @@ pub mod scenarios;
 mod wait;
 pub mod world;
 
-#[path = "../../ndshm-sync/src/event_count.rs"]
+#[path = "sync/event_count.rs"]
 mod event_count;
-#[path = "../../ndshm-sync/src/park.rs"]
+#[path = "sync/park.rs"]
 mod park;
 
 pub use event_count::EventCount;

@@ -1,8 +1,8 @@
 //! Members of the modelled world: the production code's slots and its decision, the model's kernel.
 
-#[path = "../../ndshm-sync/src/member/id.rs"]
+#[path = "sync/member/id.rs"]
 mod id;
-#[path = "../../ndshm-sync/src/member/slot.rs"]
+#[path = "sync/member/slot.rs"]
 mod slot;
 
 use std::marker::PhantomData;

@@ -1,14 +1,14 @@
 //! The word of a mutex, from production, with its guard.
 
-#[path = "../../ndshm-sync/src/mutex/error.rs"]
+#[path = "sync/mutex/error.rs"]
 mod error;
-#[path = "../../ndshm-sync/src/mutex/guard.rs"]
+#[path = "sync/mutex/guard.rs"]
 mod guard;
-#[path = "../../ndshm-sync/src/mutex/outcome.rs"]
+#[path = "sync/mutex/outcome.rs"]
 mod outcome;
-#[path = "../../ndshm-sync/src/mutex/outside.rs"]
+#[path = "sync/mutex/outside.rs"]
 mod outside;
-#[path = "../../ndshm-sync/src/mutex/raw.rs"]
+#[path = "sync/mutex/raw.rs"]
 mod raw;
 
 pub use error::{LockError, Poisoned};

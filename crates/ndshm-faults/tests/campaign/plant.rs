@@ -182,13 +182,14 @@ pub(crate) fn campaign() {
         _ => Fault::None,
     };
     PLANTED.set(fault);
-    let line = ["faults", "--rounds", "400", "--limit", "2", "--seed", "7", "--json"];
+    let line = ["faults", "--rounds", "400", "--limit", "2", "--seed", &arguments()[1], "--json"];
     exit(ndshm_faults::run(line.map(str::to_owned), &[BROKEN]).into());
 }
 
 /// What the campaign found: its exit status, and how many violations of each kind.
-fn found(plant: &str) -> (Option<i32>, Value) {
-    let mut child: Child = Role::new("plant::campaign").arg(plant).piped().spawn();
+fn found(plant: &str, seed: u32) -> (Option<i32>, Value) {
+    let mut child: Child =
+        Role::new("plant::campaign").arg(plant).arg(seed.to_string()).piped().spawn();
     let lines = std::iter::from_fn(|| Some(child.line()).filter(|line| !line.is_empty()));
     let report: String = lines.collect();
     let status = child.wait(Duration::from_secs(100)).code();
@@ -199,9 +200,12 @@ fn found(plant: &str) -> (Option<i32>, Value) {
 
 #[track_caller]
 fn is_found(plant: &str, kind: &str) {
-    let (status, totals) = found(plant);
-    assert_eq!(status, Some(1));
-    assert!(totals[kind].as_u64() > Some(0), "no {kind}");
+    // 400 rounds stop an owner two or three times, and may meet none of them inside.
+    let found = (7..12).any(|seed| {
+        let (status, totals) = found(plant, seed);
+        status == Some(1) && totals[kind].as_u64() > Some(0)
+    });
+    assert!(found, "no {kind}");
 }
 
 pub(crate) fn poison_that_is_ignored_is_found() {
@@ -225,6 +229,6 @@ pub(crate) fn an_update_that_is_lost_is_found() {
 }
 
 pub(crate) fn the_same_lock_without_a_fault_is_clean() {
-    let (status, totals) = found("none");
+    let (status, totals) = found("none", 7);
     assert_eq!(status, Some(0), "{totals}");
 }

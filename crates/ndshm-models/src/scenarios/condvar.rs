@@ -1,6 +1,6 @@
 //! A condvar beside a mutex.
 
-#[path = "../../../ndshm-sync/src/condvar/raw.rs"]
+#[path = "../sync/condvar/raw.rs"]
 mod raw;
 
 use std::rc::Rc;

@@ -1,8 +1,8 @@
 //! Events and latches: waiting for what others have done.
 
-#[path = "../../../ndshm-sync/src/latch/raw.rs"]
+#[path = "../sync/latch/raw.rs"]
 mod latch;
-#[path = "../../../ndshm-sync/src/event/raw.rs"]
+#[path = "../sync/event/raw.rs"]
 mod raw;
 
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! What is done once.
 
-#[path = "../../../ndshm-sync/src/once/raw.rs"]
+#[path = "../sync/once/raw.rs"]
 mod raw;
 
 /// What came of it, without its texts.

@@ -1,10 +1,10 @@
 //! Readers in their cells, and writers.
 
-#[path = "../../../ndshm-sync/src/rwlock/cells.rs"]
+#[path = "../sync/rwlock/cells.rs"]
 mod cells;
-#[path = "../../../ndshm-sync/src/rwlock/head.rs"]
+#[path = "../sync/rwlock/head.rs"]
 mod head;
-#[path = "../../../ndshm-sync/src/rwlock/raw.rs"]
+#[path = "../sync/rwlock/raw.rs"]
 mod raw;
 
 /// Where a reader looks first: by its slot alone, since lanes outlive an execution.

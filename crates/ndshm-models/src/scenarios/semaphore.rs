@@ -1,8 +1,8 @@
 //! Permits that somebody has, and permits that nobody has.
 
-#[path = "../../../ndshm-sync/src/semaphore/raw.rs"]
+#[path = "../sync/semaphore/raw.rs"]
 mod raw;
-#[path = "../../../ndshm-sync/src/signal/raw.rs"]
+#[path = "../sync/signal/raw.rs"]
 mod signal;
 
 use std::cell::Cell;

@@ -1,6 +1,6 @@
 //! A value of two words in two copies.
 
-#[path = "../../../ndshm-sync/src/seqlock/raw.rs"]
+#[path = "../sync/seqlock/raw.rs"]
 mod raw;
 
 use std::rc::Rc;

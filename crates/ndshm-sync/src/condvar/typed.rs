@@ -262,21 +262,37 @@ impl<'m> Condvar<'m> {
     /// ```
     pub fn wait_timeout_while<'g, T>(
         &self,
-        mut guard: MutexGuard<'g, T>,
+        guard: MutexGuard<'g, T>,
         timeout: Duration,
-        mut condition: impl FnMut(&mut T) -> bool,
+        condition: impl FnMut(&mut T) -> bool,
     ) -> Waited<TimedGuard<'g, T>> {
-        let deadline = Deadline::after(timeout);
-        let mut result = WaitTimeoutResult { timed_out: false };
-        loop {
-            if !condition(&mut guard) {
-                return Ok((guard, WaitTimeoutResult { timed_out: false }));
-            }
-            if result.timed_out {
-                return Ok((guard, result));
-            }
-            (guard, result) = self.wait_until(guard, deadline)?;
-        }
+        self.wait_until_while(guard, Deadline::after(timeout), condition)
+    }
+
+    /// As [`wait_timeout_while`](Self::wait_timeout_while), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// # let mut layout = members.layout();
+    /// let (ready, changed) = (layout.mutex(0_u32)?, layout.condvar()?);
+    /// let deadline = Instant::now() + Duration::from_millis(2);
+    /// let (guard, result) = changed.wait_deadline_while(ready.lock()?, deadline, |r| *r == 0)?;
+    /// assert!(result.timed_out() && *guard == 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_deadline_while<'g, T>(
+        &self,
+        guard: MutexGuard<'g, T>,
+        deadline: Instant,
+        condition: impl FnMut(&mut T) -> bool,
+    ) -> Waited<TimedGuard<'g, T>> {
+        self.wait_until_while(guard, Deadline::At(deadline), condition)
     }
 
     /// Lets one of those who wait go on, at least. Never waits; one load where nobody waits. Does nothing in
@@ -347,6 +363,22 @@ impl<'m> Condvar<'m> {
             Ok(guard) => Ok((guard, result)),
             Err(e) => Err(e.map(|guard| (guard, result))),
         }
+    }
+
+    fn wait_until_while<'g, T>(
+        &self,
+        mut guard: MutexGuard<'g, T>,
+        deadline: Deadline,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> Waited<TimedGuard<'g, T>> {
+        let mut result = WaitTimeoutResult { timed_out: false };
+        while condition(&mut guard) {
+            if result.timed_out {
+                return Ok((guard, result));
+            }
+            (guard, result) = self.wait_until(guard, deadline)?;
+        }
+        Ok((guard, WaitTimeoutResult { timed_out: false }))
     }
 
     /// Unlocks and waits; gives back what it takes to lock again.

@@ -29,13 +29,14 @@ impl Versions {
     /// Hands the words of the published version to `to`, with their indices, until they are whole:
     /// then its number is returned.
     ///
-    /// Nobody is waited for: who begins anew does so because others have published a version.
+    /// Nobody is waited for: who begins anew does so because others have published a version. Words
+    /// that were written over by something else end in some copy or other.
     #[inline]
     pub(super) fn read(&self, copies: Copies<'_>, mut to: impl FnMut(usize, u64)) -> u64 {
+        // Acquire pairs with the Release in `publish`: all words of this version, or of later ones, are
+        // seen.
+        let mut version = self.published.load(Ordering::Acquire);
         loop {
-            // Acquire pairs with the Release in `publish`: all words of this version, or of later ones,
-            // are seen.
-            let version = self.published.load(Ordering::Acquire);
             for (i, word) in copies[side(version)].iter().enumerate() {
                 to(i, word.load(Ordering::Relaxed));
             }
@@ -47,6 +48,14 @@ impl Versions {
             if self.begun.load(Ordering::Relaxed).wrapping_sub(version) <= 1 {
                 return version;
             }
+            // The writer of such a word has seen a later version published before its fence, so one is
+            // seen here. Where none is, the copy has no such word; or else what is no writer has written over
+            // `begun`, which is no reason to go round for ever.
+            let later = self.published.load(Ordering::Acquire);
+            if later == version {
+                return version;
+            }
+            version = later;
             spin_loop();
         }
     }
@@ -148,5 +157,15 @@ mod tests {
         });
         assert_eq!((version, value), (1, [30, 31]));
         assert_eq!(disturbed, 2, "it took what was spoilt");
+    }
+
+    #[test]
+    fn numbers_that_nobody_wrote_end_a_read() {
+        let (even, odd) = (words(10), words(20));
+        for (published, begun) in [(0, 2), (4, 1), (5, u64::MAX), (u64::MAX, 1), (7, 0)] {
+            let versions =
+                Versions { published: AtomicU64::new(published), begun: AtomicU64::new(begun) };
+            assert_eq!(read(&versions, [&even, &odd]).0, published);
+        }
     }
 }

@@ -305,11 +305,64 @@ impl<'m, T: Pod> SeqLock<'m, T> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn update(&self, change: impl FnOnce(&mut T)) -> Written {
-        self.replace(self.cell.writers.lock(self.members), |lock| {
-            let mut value = lock.read();
-            change(&mut value);
-            value
-        })
+        self.replace(self.cell.writers.lock(self.members), Self::changed_by(change))
+    }
+
+    /// As [`update`](Self::update), if no living writer is at it; does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::WouldBlock`], then `change` was not called; [`LockError::Forked`].
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let most = members.layout().seqlock(0_u64)?;
+    /// most.try_update(|most| *most = 10.max(*most))?;
+    /// assert_eq!(most.read(), 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_update(&self, change: impl FnOnce(&mut T)) -> Written {
+        let got = self.cell.writers.try_lock(self.members);
+        self.replace(got, Self::changed_by(change)).map_err(LockError::of_a_try)
+    }
+
+    /// As [`update`](Self::update), but gives up after `timeout` on the monotonic clock, as
+    /// [`write_timeout`](Self::write_timeout) does.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::TimedOut`], then `change` was not called; [`LockError::Forked`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let sum = members.layout().seqlock(0_u64)?;
+    /// sum.update_timeout(|sum| *sum += 10, Duration::from_secs(1))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn update_timeout(&self, change: impl FnOnce(&mut T), timeout: Duration) -> Written {
+        let got = self.cell.writers.lock_timeout(self.members, timeout);
+        self.replace(got, Self::changed_by(change))
+    }
+
+    /// As [`update_timeout`](Self::update_timeout), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`update_timeout`](Self::update_timeout).
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let sum = members.layout().seqlock(0_u64)?;
+    /// sum.update_deadline(|sum| *sum += 10, Instant::now() + Duration::from_secs(1))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn update_deadline(&self, change: impl FnOnce(&mut T), deadline: Instant) -> Written {
+        let got = self.cell.writers.lock_deadline(self.members, deadline);
+        self.replace(got, Self::changed_by(change))
     }
 
     /// What the lock is doing at this moment: its version, who writes and whether that member lives,
@@ -333,6 +386,15 @@ impl<'m, T: Pod> SeqLock<'m, T> {
             holders: writer.into_iter().collect(),
             sleepers: writers.has_sleepers(),
             poisoned_by: None,
+        }
+    }
+
+    /// The value, read and changed, of a lock that is held.
+    fn changed_by(change: impl FnOnce(&mut T)) -> impl FnOnce(&Self) -> T {
+        |lock| {
+            let mut value = lock.read();
+            change(&mut value);
+            value
         }
     }
 

@@ -85,7 +85,7 @@ fn plant_all(names: &[String]) -> Failed<usize> {
 
 /// That each has its place, before any of them is given minutes.
 fn fit(plants: &[&Plant]) -> Failed<()> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ndshm-sync/src");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sync");
     let misfits = plants.iter().filter_map(|plant| {
         let whole = fs::read_to_string(sources.join(plant.file));
         let planted =
@@ -107,12 +107,11 @@ impl Garden {
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or(home.join("target"), PathBuf::from);
         let root = target.join("plants").join(number.to_string());
-        for part in ["crates/ndshm-models/src", "crates/ndshm-sync/src"] {
-            if root.join(part).exists() {
-                fs::remove_dir_all(root.join(part))?;
-            }
-            copy(&home.join(part), &root.join(part))?;
+        let sources = "crates/ndshm-models/src";
+        if root.join(sources).exists() {
+            fs::remove_dir_all(root.join(sources))?;
         }
+        copy(&home.join(sources), &root.join(sources))?;
         for file in
             ["Cargo.lock", "crates/ndshm-models/Cargo.toml", "crates/ndshm-models/README.md"]
         {
@@ -143,7 +142,7 @@ impl Garden {
 
     /// What caught it.
     fn plant(&self, plant: &Plant) -> Failed<Option<String>> {
-        let file = self.root.join("crates/ndshm-sync/src").join(plant.file);
+        let file = self.root.join("crates/ndshm-models/src/sync").join(plant.file);
         let whole = fs::read_to_string(&file)?;
         fs::write(&file, replace(&whole, plant.text, plant.instead)?)?;
         let caught = self.build().and_then(|()| self.look(plant));
@@ -200,7 +199,7 @@ fn copy(from: &Path, to: &Path) -> Failed<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
+        if entry.path().is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()))?;
         } else {
             fs::copy(entry.path(), to.join(entry.file_name()))?;

@@ -522,6 +522,13 @@ pub(crate) const PLANTS: &[Plant] = &[
         "seqlock",
     ),
     plant(
+        "seqlock-later-version-ignored",
+        "seqlock/raw.rs",
+        "            if later == version {\n                return version;\n            }\n",
+        "            if later.wrapping_sub(version) < 2 {\n                return version;\n            }\n",
+        "seqlock",
+    ),
+    plant(
         "seqlock-two-versions-behind",
         "seqlock/raw.rs",
         ".wrapping_sub(version) <= 1",

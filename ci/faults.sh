@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Every primitive of ndshm-sync under kills, stops and storms, for two minutes; and faults planted in a lock, which that has to find.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo run --quiet --release --locked --package ndshm-faults -- --rounds 40000
+cargo test --release --locked --package ndshm-faults --test campaign
