@@ -177,12 +177,14 @@ impl Subject for Played {
         self.visit()
     }
 
-    fn is_kept_by(&mut self, _seat: usize) -> bool {
-        // A writer that is stopped keeps other writers out, and readers not.
-        let value = self.whole();
-        matches!(
-            self.lock.write_timeout(value, Duration::from_millis(45)),
-            Err(LockError::TimedOut { .. })
-        )
+    fn is_kept_by(&mut self, seat: usize) -> bool {
+        // A writer that is stopped keeps other writers out, and readers not. One that has made its value
+        // may have published it, and released the lock.
+        self.whole();
+        self.stage.words_of(seat).at() == At::Changed
+            || matches!(
+                self.lock.update_timeout(|_| {}, Duration::from_millis(45)),
+                Err(LockError::TimedOut { .. })
+            )
     }
 }
