@@ -31,7 +31,7 @@ pub const MAX_AXES: usize = 64;
 const MAX_DESCR: usize = 64;
 
 /// Magic string, version 1.0, and the length of what follows those ten bytes.
-const PREFIX: [u8; 10] = {
+pub(super) const PREFIX: [u8; 10] = {
     let len = ((HEADER_LEN - 10) as u16).to_le_bytes();
     [0x93, b'N', b'U', b'M', b'P', b'Y', 1, 0, len[0], len[1]]
 };
