@@ -13,7 +13,7 @@ use bytemuck::{Pod, Zeroable};
 use ndshm_buffer::{SharedBuffer, TYPED_MAGIC};
 use ndshm_sync::Members;
 
-use crate::claim::ClaimTable;
+use crate::claim;
 use crate::npy::HEADER_LEN;
 
 #[cfg(target_endian = "big")]
@@ -117,9 +117,10 @@ pub enum FormatError {
 }
 
 impl Kind {
-    const fn control_len(self, payload: usize) -> usize {
+    /// With a payload of that many bytes, or for an array of that many axes.
+    pub(crate) const fn control_len(self, payload: usize, axes: usize) -> usize {
         match self {
-            Self::Array => CLAIMS_OFFSET + size_of::<ClaimTable>(),
+            Self::Array => CLAIMS_OFFSET + claim::table_len(axes),
             Self::Mutex => Members::SIZE + payload,
         }
     }
@@ -133,14 +134,14 @@ impl Kind {
 
     /// The places of a new segment for `payload` bytes of data, or of the mutex and its value; `None` where a length
     /// overflows.
-    pub(crate) fn places(self, payload: usize) -> Option<Places> {
+    pub(crate) fn places(self, payload: usize, axes: usize) -> Option<Places> {
         let (data_offset, data_len) = match self {
             Self::Array => (HEADER_LEN, payload),
             Self::Mutex => (0, 0),
         };
         let end = data_offset.checked_add(data_len)?;
         let control_offset = end.checked_next_multiple_of(PAGE)?;
-        let control = self.control_len(payload).checked_add(FOOTER_LEN)?;
+        let control = self.control_len(payload, axes).checked_add(FOOTER_LEN)?;
         let file_len = control_offset.checked_add(control)?.checked_next_multiple_of(PAGE)?;
         isize::try_from(file_len).ok()?;
         Some(Places { data_offset, data_len, control_offset, file_len })
@@ -203,7 +204,7 @@ impl Footer {
         }
         let control = found
             .control_offset
-            .checked_add(kind.control_len(0) + FOOTER_LEN)
+            .checked_add(kind.control_len(0, 0) + FOOTER_LEN)
             .ok_or(damaged("the control area overflows"))?;
         if control > len {
             return Err(damaged("the control area does not fit"));
@@ -247,7 +248,7 @@ mod tests {
             format!("format version {FORMAT_VERSION}"),
             format!("header of {HEADER_LEN} bytes"),
             format!("table of members: {} bytes", Members::SIZE),
-            format!("table of claims: {} bytes", size_of::<ClaimTable>()),
+            format!("table of claims: {} bytes for two axes", claim::table_len(2)),
         ] {
             assert!(page.contains(&text), "docs/format.md does not say: {text}");
         }
@@ -255,15 +256,15 @@ mod tests {
 
     #[test]
     fn lengths_that_overflow_have_no_place() {
-        assert!(Kind::Array.places(usize::MAX).is_none());
-        assert!(Kind::Array.places(isize::MAX.unsigned_abs()).is_none());
-        assert!(Kind::Array.places(0).is_some());
+        assert!(Kind::Array.places(usize::MAX, 1).is_none());
+        assert!(Kind::Array.places(isize::MAX.unsigned_abs(), 1).is_none());
+        assert!(Kind::Array.places(0, 0).is_some());
     }
 
     #[test]
     fn a_footer_is_its_own_proof() {
         for kind in [Kind::Array, Kind::Mutex] {
-            let places = kind.places(1000).unwrap();
+            let places = kind.places(1000, 2).unwrap();
             let footer = Footer::new(kind, &places, [7; 16]);
             assert!(footer.check(kind, places.file_len).is_ok());
             assert!(footer.check(kind, places.file_len + 1).is_err());

@@ -52,6 +52,11 @@ pub(crate) fn of_segment<T: Element, D: Dimension>(
         let source = FormatError::Damaged("its NPY header speaks of more data than there is");
         return Err(OpenError::Format { segment: label(), source });
     }
+    if segment.claim_table(&header.shape).is_none() {
+        let source =
+            FormatError::Damaged("its NPY header speaks of more axes than it has room for");
+        return Err(OpenError::Format { segment: label(), source });
+    }
     let dim = D::from_dimension(&IxDyn(&header.shape)).ok_or_else(|| OpenError::Dimensions {
         segment: label(),
         found: header.shape.clone(),

@@ -99,9 +99,10 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
 /// fails while the calling thread holds a claim of the array: the workers would wait for it.
 impl<T: Element, D: Dimension> Serialize for SharedArray<T, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let held =
-            |(table, members): (&crate::claim::ClaimTable, &_)| table.held_by_this_thread(members);
-        if passing::is_collecting() && self.segment().claims().is_some_and(held) {
+        let claims = self.segment().claims(self.shape());
+        if passing::is_collecting()
+            && claims.is_some_and(|(table, members)| table.held_by_this_thread(members))
+        {
             return Err(S::Error::custom(passing::explain(
                 "this thread holds a claim on an array that it passes to workers, who would wait \
                  for it: drop the guard first",

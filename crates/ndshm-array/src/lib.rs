@@ -33,6 +33,7 @@ mod access;
 mod aliases;
 mod array;
 mod claim;
+mod claims;
 mod element;
 mod error;
 mod format;
@@ -46,13 +47,15 @@ mod rank;
 mod save;
 mod segment;
 
-pub use access::ClaimResult;
 pub use aliases::{
     SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
     SharedArrayD,
 };
 pub use array::SharedArray;
-pub use claim::{ClaimError, PoisonedClaim, PoisonedPart, ReadGuard, WriteGuard};
+pub use claim::{
+    ClaimError, Outside, Part, PoisonedClaim, PoisonedPart, ReadGuard, Select, WriteGuard,
+};
+pub use claims::ClaimResult;
 pub use element::Element;
 pub use error::{CreateError, LoadError, OpenError, SaveError};
 pub use format::{FORMAT_VERSION, FormatError};

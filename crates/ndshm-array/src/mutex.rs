@@ -63,7 +63,7 @@ impl<T: Pod + Send> SharedMutex<T> {
         let buffer = SharedBuffer::options();
         let size = size_of::<MutexCell<T>>();
         let segment =
-            Segment::create::<CreateError>(None, &buffer, Kind::Mutex, size, |_, _| Ok(()))?;
+            Segment::create::<CreateError>(None, &buffer, Kind::Mutex, (size, 0), |_, _| Ok(()))?;
         Self::in_segment(segment, value).map_err(|e| CreateError::System(std::io::Error::other(e)))
     }
 

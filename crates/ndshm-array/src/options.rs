@@ -327,11 +327,16 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         let header =
             NpyHeader { descr: T::DTYPE.descr().to_owned(), order, shape: dim.slice().to_vec() };
         let header = header.encode().map_err(CreateError::from)?;
-        let segment =
-            Segment::create(self.name.as_deref(), &self.buffer, Kind::Array, size, |file, at| {
+        let segment = Segment::create(
+            self.name.as_deref(),
+            &self.buffer,
+            Kind::Array,
+            (size, dim.ndim()),
+            |file, at| {
                 file[..header.len()].copy_from_slice(&header);
                 init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
-            })?;
+            },
+        )?;
         Ok(SharedArray::from_parts(segment, dim, order))
     }
 }

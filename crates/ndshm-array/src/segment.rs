@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ndshm_buffer::{BufferOptions, PerProcess, SegmentId, SharedBuffer};
 use ndshm_sync::{JoinError, Members, Region};
 
-use crate::claim::ClaimTable;
+use crate::claim::{self, ClaimTable};
 use crate::error::{CreateError, OpenError};
 use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places};
 
@@ -86,10 +87,10 @@ impl Segment {
         name: Option<&str>,
         options: &BufferOptions,
         kind: Kind,
-        payload: usize,
+        (payload, axes): (usize, usize),
         init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
     ) -> Result<Arc<Self>, E> {
-        let places = kind.places(payload).ok_or(CreateError::TooLarge { bytes: payload })?;
+        let places = kind.places(payload, axes).ok_or(CreateError::TooLarge { bytes: payload })?;
         let mut instance = [0; 16];
         crate::instance::fill(&mut instance).map_err(CreateError::from)?;
         let footer = Footer::new(kind, &places, instance);
@@ -150,16 +151,34 @@ impl Segment {
         self.members.as_ref()
     }
 
-    /// The table of claims and this process's membership; `None` where the mapping is read-only.
-    /// For segments of kind [`Kind::Array`].
-    pub(crate) fn claims(&self) -> Option<(&ClaimTable, &Members<'static>)> {
-        let members = self.members.as_ref()?;
-        let offset = self.places.control_offset + CLAIMS_OFFSET;
-        // SAFETY: within the mapping (buffer invariant 1).
-        let table = unsafe { self.buffer.base().add(offset) }.cast::<ClaimTable>();
-        // SAFETY: in bounds and aligned to a page plus a multiple of 64 (checked places), mapped
-        // as long as `self`, made of atomics, valid for any bytes.
-        Some((unsafe { table.as_ref() }, members))
+    /// The table of claims of an array of that shape, and this process's membership; `None` where the
+    /// mapping is read-only. For segments of kind [`Kind::Array`].
+    pub(crate) fn claims<'a>(
+        &'a self,
+        shape: &'a [usize],
+    ) -> Option<(ClaimTable<'a>, &'a Members<'static>)> {
+        Some((self.claim_table(shape)?, self.members.as_ref()?))
+    }
+
+    /// The table alone, to look at. `None` where there is no room for it, which
+    /// `geometry::of_segment` refuses.
+    pub(crate) fn claim_table<'a>(&'a self, shape: &'a [usize]) -> Option<ClaimTable<'a>> {
+        let places = &self.places;
+        let offset = places.control_offset + CLAIMS_OFFSET;
+        if offset + claim::table_len(shape.len()) > places.file_len - FOOTER_LEN {
+            return None;
+        }
+        // SAFETY: within the mapping (buffer invariant 1; and the table ends there, see above).
+        let head = unsafe { self.buffer.base().add(offset) }.cast::<claim::Head>();
+        // SAFETY: the entries begin behind the head, and end there too.
+        let words = unsafe { head.add(1) }.cast::<AtomicU64>();
+        // SAFETY: in bounds and aligned to a page plus a multiple of 64 (checked places), mapped as long
+        // as `self`, made of atomics, valid for any bytes.
+        let head = unsafe { head.as_ref() };
+        // SAFETY: the same; `table_words` of them end where the table does.
+        let words =
+            unsafe { std::slice::from_raw_parts(words.as_ptr(), claim::table_words(shape.len())) };
+        Some(ClaimTable::new(head, words, shape))
     }
 
     /// Where the value and its mutex are, if there is room for a `C`. For segments of kind

@@ -247,7 +247,7 @@ fn a_refusal_passes_through_the_question_mark() {
         Ok(())
     }
     let a = SharedArray1::<u8>::zeros(4).unwrap();
-    one_line(&inner(&a).unwrap_err(), &["there are no rows 3..9"]);
+    one_line(&inner(&a).unwrap_err(), &["axis 0 has no indices 3..9"]);
     let held = a.read().unwrap();
     let e = a.write().unwrap_err();
     assert!(format!("{e:?}").contains("cannot be claimed"));

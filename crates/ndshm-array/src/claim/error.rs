@@ -1,4 +1,4 @@
-//! Why rows were not had, or were had with a warning.
+//! Why a part was not had, or was had with a warning.
 
 use std::error::Error;
 use std::fmt;
@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndshm_sync::Member;
 
 use super::guard::{ReadGuard, WriteGuard};
+use super::part::Part;
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
 /// kin did not simply return a guard.
@@ -17,39 +18,54 @@ use super::guard::{ReadGuard, WriteGuard};
 /// let a = SharedArray1::<f64>::zeros(10)?;
 /// match a.claim_mut(2..12) {
 ///     Ok(mut rows) => rows.fill(1.0),
-///     Err(ClaimError::Overlap { held, by, .. }) => println!("{by} has rows {held:?}"),
-///     Err(ClaimError::OutOfBounds { nrows, .. }) => assert_eq!(nrows, 10),
+///     Err(ClaimError::Overlap { held, by, .. }) => println!("{by} has {held}"),
+///     Err(ClaimError::OutOfBounds { len, .. }) => assert_eq!(len, 10),
 ///     Err(e) => return Err(e.into()),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[non_exhaustive]
 pub enum ClaimError<G> {
-    /// The rows were had, but a claimant of some of them died or panicked: they may be
-    /// half-changed.
+    /// The part was had, but a claimant of some of it died or panicked: that may be half-changed.
     Poisoned(PoisonedClaim<G>),
-    /// Somebody else has claimed rows that overlap; with a time-out, until the time was up.
+    /// Somebody else has claimed a part that overlaps, or has waited for it for longer; with a time-out,
+    /// until the time was up.
     Overlap {
-        /// The rows asked for.
-        rows: Range<usize>,
-        /// The rows that are taken.
-        held: Range<usize>,
+        /// The part asked for.
+        part: Part,
+        /// The part that is taken.
+        held: Part,
+        /// By whom.
+        by: Member,
+        /// Whether that one only waits for it, too: then it comes first.
+        waits: bool,
+    },
+    /// The calling thread itself has claimed a part that overlaps: it would wait for itself. Or two of the
+    /// parts asked for at once overlap.
+    Own {
+        /// The part asked for.
+        part: Part,
+        /// The part that it holds.
+        held: Part,
+    },
+    /// The one that has a part that overlaps waits, perhaps by way of others, for one that this thread
+    /// holds: both would wait for ever. Let go of that, and try again; or claim both at once.
+    Deadlock {
+        /// The part asked for.
+        part: Part,
+        /// The part that is taken.
+        held: Part,
         /// By whom.
         by: Member,
     },
-    /// The calling thread itself has claimed rows that overlap: it would wait for itself.
-    Own {
-        /// The rows asked for.
-        rows: Range<usize>,
-        /// The rows that it holds.
-        held: Range<usize>,
-    },
-    /// There are no such rows.
+    /// There are no such indices.
     OutOfBounds {
-        /// The rows asked for.
-        rows: Range<usize>,
+        /// Along which axis.
+        axis: usize,
+        /// The indices asked for, as they were said: negative ones of a slice count from the end.
+        asked: Range<isize>,
         /// How many there are.
-        nrows: usize,
+        len: usize,
     },
     /// The table of claims has no free entry.
     Full {
@@ -59,8 +75,8 @@ pub enum ClaimError<G> {
     /// The lock of the table of claims was not to be had in the time there was, or (without a
     /// time-out) within a second. It is held for some microseconds: its holder was stopped.
     Busy {
-        /// The rows asked for.
-        rows: Range<usize>,
+        /// The part asked for.
+        part: Part,
         /// Who holds the lock, as far as known.
         by: Option<Member>,
     },
@@ -83,7 +99,7 @@ pub enum ClaimError<G> {
 /// assert_eq!(a.claim_mut(5..10)?.row_range(), 5..10); // the rest of the array goes on
 /// match a.write() {
 ///     Err(ClaimError::Poisoned(poisoned)) => {
-///         let left: Vec<_> = poisoned.parts().iter().map(|part| part.rows.clone()).collect();
+///         let left: Vec<_> = poisoned.parts().iter().map(|part| part.rows()).collect();
 ///         assert_eq!(left, [3..5]);
 ///         let mut guard = poisoned.into_inner();
 ///         for rows in left {
@@ -109,18 +125,35 @@ pub struct PoisonedClaim<G> {
 /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
 /// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
 /// let part = &poisoned.parts()[0];
-/// assert_eq!((part.rows.clone(), part.panicked), (3..5, true));
+/// assert_eq!((part.rows(), part.panicked), (3..5, true));
 /// assert_eq!(part.member.pid, Some(std::process::id()));
 /// # Ok::<(), ndshm_array::CreateError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoisonedPart {
-    /// The rows that it had claimed to write, counted in the whole array.
-    pub rows: Range<usize>,
+    /// What it had claimed.
+    pub part: Part,
     /// Who that was.
     pub member: Member,
     /// Whether it panicked; otherwise it died, or left, with the rows claimed.
     pub panicked: bool,
+}
+
+impl PoisonedPart {
+    /// Along the first axis, from the first row that it has any of to the one after the last.
+    ///
+    /// ```
+    /// # use ndshm_array::{ClaimError, SharedArray1};
+    /// # let a = SharedArray1::<f64>::zeros(10)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
+    /// let Err(ClaimError::Poisoned(poisoned)) = a.read() else { unreachable!() };
+    /// assert_eq!(poisoned.parts()[0].rows(), 3..5);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
+    #[must_use]
+    pub fn rows(&self) -> Range<usize> {
+        self.part.rows()
+    }
 }
 
 impl<G> PoisonedClaim<G> {
@@ -184,7 +217,7 @@ impl<G> PoisonedClaim<G> {
     /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
     /// # ndshm_testkit::panic_holding(|| a.claim_mut(7..9));
     /// let Err(ClaimError::Poisoned(poisoned)) = a.read() else { unreachable!() };
-    /// let rows: Vec<_> = poisoned.parts().iter().map(|part| part.rows.clone()).collect();
+    /// let rows: Vec<_> = poisoned.parts().iter().map(|part| part.rows()).collect();
     /// assert_eq!(rows, [3..5, 7..9]);
     /// # Ok::<(), ndshm_array::CreateError>(())
     /// ```
@@ -228,15 +261,22 @@ impl<G> ClaimError<G> {
     /// ```
     #[must_use]
     pub fn without_guard(self) -> ClaimError<()> {
+        self.map(drop)
+    }
+
+    pub(crate) fn map<H>(self, f: impl FnOnce(G) -> H) -> ClaimError<H> {
         match self {
-            Self::Poisoned(PoisonedClaim { parts, .. }) => {
-                ClaimError::Poisoned(PoisonedClaim { guard: (), parts })
+            Self::Poisoned(PoisonedClaim { guard, parts }) => {
+                ClaimError::Poisoned(PoisonedClaim { guard: f(guard), parts })
             }
-            Self::Overlap { rows, held, by } => ClaimError::Overlap { rows, held, by },
-            Self::Own { rows, held } => ClaimError::Own { rows, held },
-            Self::OutOfBounds { rows, nrows } => ClaimError::OutOfBounds { rows, nrows },
+            Self::Overlap { part, held, by, waits } => {
+                ClaimError::Overlap { part, held, by, waits }
+            }
+            Self::Own { part, held } => ClaimError::Own { part, held },
+            Self::Deadlock { part, held, by } => ClaimError::Deadlock { part, held, by },
+            Self::OutOfBounds { axis, asked, len } => ClaimError::OutOfBounds { axis, asked, len },
             Self::Full { most } => ClaimError::Full { most },
-            Self::Busy { rows, by } => ClaimError::Busy { rows, by },
+            Self::Busy { part, by } => ClaimError::Busy { part, by },
             Self::ReadOnly => ClaimError::ReadOnly,
             Self::Forked => ClaimError::Forked,
         }
@@ -246,7 +286,7 @@ impl<G> ClaimError<G> {
 impl fmt::Display for PoisonedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.panicked { "panicked" } else { "died" };
-        write!(f, "{} {how} with rows {:?} claimed", self.member, self.rows)
+        write!(f, "{} {how} with {} claimed", self.member, self.part)
     }
 }
 
@@ -263,7 +303,7 @@ impl<G> fmt::Display for PoisonedClaim<G> {
             write!(f, ", and {more} more such parts")?;
         }
         f.write_str(
-            ": these rows may be half-changed; mend them and call clear_poison on a claim that \
+            ": that may be half-changed; mend them and call clear_poison on a claim that \
              covers them",
         )
     }
@@ -273,28 +313,37 @@ impl<G> fmt::Display for ClaimError<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Poisoned(p) => p.fmt(f),
-            Self::Overlap { rows, held, by } => {
-                write!(f, "rows {rows:?} cannot be claimed: {by} has rows {held:?}")
+            Self::Overlap { part, held, by, waits: false } => {
+                write!(f, "{part} cannot be claimed: {by} has {held}")
             }
-            Self::Own { rows, held } => write!(
+            Self::Overlap { part, held, by, waits: true } => {
+                write!(f, "{part} cannot be claimed: {by} has waited for {held} for longer")
+            }
+            Self::Own { part, held } => write!(
                 f,
-                "rows {rows:?} cannot be claimed: this thread itself has rows {held:?}; drop that \
-                 guard first"
+                "{part} cannot be claimed: this thread itself has {held}; drop that guard first"
             ),
-            Self::OutOfBounds { rows, nrows } => {
-                write!(f, "there are no rows {rows:?}: the array has {nrows} along its first axis")
-            }
+            Self::Deadlock { part, held, by } => write!(
+                f,
+                "{part} cannot be waited for: {by} has {held}, and waits for what this thread has; \
+                 drop that guard first, or claim both at once"
+            ),
+            Self::OutOfBounds { axis, asked, len } => write!(
+                f,
+                "axis {axis} has no indices {}..{}: the array has {len} along it",
+                asked.start, asked.end
+            ),
             Self::Full { most } => {
                 write!(f, "all {most} entries of the array's table of claims are in use")
             }
-            Self::Busy { rows, by: Some(by) } => write!(
+            Self::Busy { part, by: Some(by) } => write!(
                 f,
-                "rows {rows:?} cannot be claimed: {by} holds the lock of the array's table of \
+                "{part} cannot be claimed: {by} holds the lock of the array's table of \
                  claims and does not let go; see whether it was stopped"
             ),
-            Self::Busy { rows, by: None } => write!(
+            Self::Busy { part, by: None } => write!(
                 f,
-                "rows {rows:?} cannot be claimed: the array's table of claims is in constant use; \
+                "{part} cannot be claimed: the array's table of claims is in constant use; \
                  allow more time"
             ),
             Self::ReadOnly => f.write_str(
@@ -326,8 +375,14 @@ impl Error for ClaimError<()> {}
 macro_rules! boxed {
     ($($guard:ident => $error:ty),+ $(,)?) => {$(
         /// Drops the guard: so `?` works where the function returns a boxed error.
-        impl<T, D> From<ClaimError<$guard<'_, T, D>>> for Box<$error> {
-            fn from(e: ClaimError<$guard<'_, T, D>>) -> Self {
+        impl<T, D, W> From<ClaimError<$guard<'_, T, D, W>>> for Box<$error> {
+            fn from(e: ClaimError<$guard<'_, T, D, W>>) -> Self {
+                e.without_guard().into()
+            }
+        }
+
+        impl<T, D, W, const N: usize> From<ClaimError<[$guard<'_, T, D, W>; N]>> for Box<$error> {
+            fn from(e: ClaimError<[$guard<'_, T, D, W>; N]>) -> Self {
                 e.without_guard().into()
             }
         }

@@ -2,15 +2,22 @@
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
+use std::sync::Arc;
 
-use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension, IntoDimension};
+use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension};
 
 use super::error::ClaimError;
+use super::part::Part;
 use super::table::Claim;
+use super::whole::Whole;
+use crate::array::SharedArray;
 use crate::element::Element;
 
-/// Rows of a shared array to read; dropping it releases the claim. Dereferences to ndarray's
+/// A part of a shared array to read; dropping it releases the claim. Dereferences to ndarray's
 /// [`ArrayRef`], so all that ndarray reads with is there.
+///
+/// `D` is the dimension of the part, `W` that of the array: another one where the claim is of a slice that
+/// drops axes.
 ///
 /// Not `Send`, but what it lends may go to scoped threads. `&guard` has the arithmetic operators.
 ///
@@ -59,22 +66,27 @@ use crate::element::Element;
 /// read.sum();
 /// ```
 #[must_use = "the claim is released at once if the guard is not kept"]
-pub struct ReadGuard<'a, T, D> {
+pub struct ReadGuard<'a, T, D, W = D> {
     /// # Invariants
     ///
-    /// 1. Views just the rows of `claim`, in a mapping that lives for `'a`.
+    /// 1. Views just the part of `claim`, in a mapping that lives as long as the guard: for `'a`, or as
+    ///    `keep` does.
     /// 2. Is lent only by reference, so that nothing outlives `claim`.
     view: ArrayView<'a, T, D>,
     claim: Claim<'a>,
+    /// Dropped last: what the others refer to, where nobody else keeps it.
+    keep: Option<Arc<SharedArray<T, W>>>,
     not_send: PhantomData<*const ()>,
 }
 
-/// Rows of a shared array to read and write; dropping it releases the claim. Dereferences to
+/// A part of a shared array to read and write; dropping it releases the claim. Dereferences to
 /// ndarray's [`ArrayRef`]: `assign`, `fill`, `+=`, `slice_mut`, `Zip` and all the rest write to
 /// shared memory.
 ///
 /// Not `Send`, but what it lends may go to scoped threads. `&guard` has the arithmetic operators.
-/// A panic while it is held poisons its rows.
+/// A panic while it is held poisons the part.
+///
+/// `D` and `W` are as for [`ReadGuard`].
 ///
 /// ```
 /// use ndshm_array::SharedArray2;
@@ -102,24 +114,49 @@ pub struct ReadGuard<'a, T, D> {
 /// std::mem::swap(&mut *x, &mut *y);
 /// ```
 #[must_use = "the claim is released at once if the guard is not kept"]
-pub struct WriteGuard<'a, T, D> {
+pub struct WriteGuard<'a, T, D, W = D> {
     /// # Invariants
     ///
-    /// 1. Views just the rows of `claim`, in a mapping that lives for `'a`.
+    /// 1. Views just the part of `claim`, in a mapping that lives as long as the guard: for `'a`, or as
+    ///    `keep` does.
     /// 2. Is lent only by reference, so that nothing outlives `claim`.
     view: ArrayViewMut<'a, T, D>,
     claim: Claim<'a>,
+    whole: Whole<W>,
+    /// Dropped last: what the others refer to, where nobody else keeps it.
+    keep: Option<Arc<SharedArray<T, W>>>,
     not_send: PhantomData<*const ()>,
 }
 
 // SAFETY: `&ReadGuard` gives `&ArrayRef`, which may be shared between threads where `T` may.
-unsafe impl<T: Sync, D: Sync> Sync for ReadGuard<'_, T, D> {}
+unsafe impl<T: Sync, D: Sync, W: Sync> Sync for ReadGuard<'_, T, D, W> {}
 // SAFETY: as for `ReadGuard`; writing takes `&mut`.
-unsafe impl<T: Sync, D: Sync> Sync for WriteGuard<'_, T, D> {}
+unsafe impl<T: Sync, D: Sync, W: Sync> Sync for WriteGuard<'_, T, D, W> {}
 
-impl<'a, T: Element, D: Dimension> ReadGuard<'a, T, D> {
+impl<'a, T: Element, D: Dimension, W: Dimension> ReadGuard<'a, T, D, W> {
     pub(crate) const fn new(view: ArrayView<'a, T, D>, claim: Claim<'a>) -> Self {
-        Self { view, claim, not_send: PhantomData }
+        Self { view, claim, keep: None, not_send: PhantomData }
+    }
+
+    /// Has it keep what it refers to.
+    pub(crate) fn keeping(mut self, array: Arc<SharedArray<T, W>>) -> Self {
+        self.keep = Some(array);
+        self
+    }
+
+    /// The part that is claimed, in indices of the array.
+    ///
+    /// ```
+    /// use ndarray::s;
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((4, 6))?;
+    /// assert_eq!(a.claim(s![1.., ..;2])?.part().to_string(), "[1..4, 0..5;2]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn part(&self) -> &Part {
+        self.claim.part()
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
@@ -131,14 +168,39 @@ impl<'a, T: Element, D: Dimension> ReadGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn row_range(&self) -> Range<usize> {
-        self.claim.rows().range()
+    pub fn row_range(&self) -> Range<usize> {
+        self.claim.part().rows()
     }
 }
 
-impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
-    pub(crate) const fn new(view: ArrayViewMut<'a, T, D>, claim: Claim<'a>) -> Self {
-        Self { view, claim, not_send: PhantomData }
+impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
+    pub(crate) const fn new(
+        view: ArrayViewMut<'a, T, D>,
+        claim: Claim<'a>,
+        whole: Whole<W>,
+    ) -> Self {
+        Self { view, claim, whole, keep: None, not_send: PhantomData }
+    }
+
+    /// Has it keep what it refers to.
+    pub(crate) fn keeping(mut self, array: Arc<SharedArray<T, W>>) -> Self {
+        self.keep = Some(array);
+        self
+    }
+
+    /// The part that is claimed, in indices of the array.
+    ///
+    /// ```
+    /// use ndarray::s;
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((4, 6))?;
+    /// assert_eq!(a.claim_mut(s![1.., ..;2])?.part().to_string(), "[1..4, 0..5;2]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn part(&self) -> &Part {
+        self.claim.part()
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
@@ -151,8 +213,8 @@ impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn row_range(&self) -> Range<usize> {
-        self.claim.rows().range()
+    pub fn row_range(&self) -> Range<usize> {
+        self.claim.part().rows()
     }
 
     /// Sets each element to what `f` makes of its index in the whole array.
@@ -164,23 +226,25 @@ impl<'a, T: Element, D: Dimension> WriteGuard<'a, T, D> {
     /// assert_eq!(a.read()?[[3, 2]], 32.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn fill_with_index(&mut self, mut f: impl FnMut(D::Pattern) -> T) {
-        let first = self.claim.rows().start;
+    pub fn fill_with_index(&mut self, mut f: impl FnMut(W::Pattern) -> T) {
         let Some(fast) = fastest_axis(&self.view) else {
-            self.view.indexed_iter_mut().for_each(|(index, element)| *element = f(index));
+            for element in &mut self.view {
+                *element = f(self.whole.index(element).into_pattern());
+            }
             return;
         };
-        // Lane by lane along the axis that lies densest in memory; the index is put together once
-        // a lane, and counts up within it.
-        let mut lanes = self.view.raw_dim();
-        lanes[fast] = 1;
-        let lanes = ndarray::indices(lanes).into_iter();
-        for (index, lane) in lanes.zip(self.view.lanes_mut(Axis(fast))) {
-            let mut index = index.into_dimension();
-            index[0] += first;
-            let start = index[fast];
-            for (k, element) in lane.into_iter().enumerate() {
-                index[fast] = start + k;
+        // Lane by lane along the axis that lies densest in memory: which axis of the array that is, and how
+        // far apart its elements are, is the same for all.
+        for lane in self.view.lanes_mut(Axis(fast)) {
+            let mut lane = lane.into_iter();
+            let Some(first) = lane.next() else { return };
+            let start = self.whole.index(first);
+            *first = f(start.clone().into_pattern());
+            let Some(second) = lane.next() else { continue };
+            let (axis, step) = self.whole.step(&start, second);
+            let mut index = start;
+            for element in std::iter::once(second).chain(lane) {
+                index[axis] = index[axis].wrapping_add_signed(step);
                 *element = f(index.clone().into_pattern());
             }
         }
@@ -217,7 +281,7 @@ fn fastest_axis<T, D: Dimension>(view: &ArrayViewMut<'_, T, D>) -> Option<usize>
     strides.rev().min_by_key(|(_, stride)| *stride).map(|(axis, _)| axis)
 }
 
-impl<T: Element, D: Dimension> Deref for ReadGuard<'_, T, D> {
+impl<T: Element, D: Dimension, W> Deref for ReadGuard<'_, T, D, W> {
     type Target = ArrayRef<T, D>;
 
     #[inline]
@@ -226,7 +290,7 @@ impl<T: Element, D: Dimension> Deref for ReadGuard<'_, T, D> {
     }
 }
 
-impl<T: Element, D: Dimension> Deref for WriteGuard<'_, T, D> {
+impl<T: Element, D: Dimension, W> Deref for WriteGuard<'_, T, D, W> {
     type Target = ArrayRef<T, D>;
 
     #[inline]
@@ -235,7 +299,7 @@ impl<T: Element, D: Dimension> Deref for WriteGuard<'_, T, D> {
     }
 }
 
-impl<T: Element, D: Dimension> DerefMut for WriteGuard<'_, T, D> {
+impl<T: Element, D: Dimension, W> DerefMut for WriteGuard<'_, T, D, W> {
     #[inline]
     fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
         &mut self.view

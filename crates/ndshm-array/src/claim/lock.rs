@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ndshm_sync::{Acquired, Members, NotAcquired};
 
-use super::table::{ClaimTable, Patience, Refused};
+use super::table::{Head, Patience, Refused};
 
 /// How long the lock is waited for where nothing else is. Its holders look through the table and
 /// let go: only one that was stopped in the midst of that takes longer.
@@ -17,13 +17,13 @@ pub(super) struct Locked<'a> {
     /// # Invariants
     ///
     /// 1. `members` holds the lock until this value is dropped.
-    table: &'a ClaimTable,
+    table: &'a Head,
     members: &'a Members<'static>,
 }
 
 impl<'a> Locked<'a> {
     pub(super) fn new(
-        table: &'a ClaimTable,
+        table: &'a Head,
         members: &'a Members<'static>,
         patience: Patience,
     ) -> Result<Self, Refused> {

@@ -1,15 +1,25 @@
-//! Who may touch which rows: claims, checked across processes and threads by one table in the
+//! Who may touch which part: claims, checked across processes and threads by one table in the
 //! segment.
 
+mod circle;
+mod entry;
 mod error;
 mod guard;
 mod lock;
 mod operand;
 mod ops;
-mod rows;
+mod part;
+mod progression;
+mod select;
 mod table;
+mod whole;
 
+pub(crate) use entry::Mode;
 pub use error::{ClaimError, PoisonedClaim, PoisonedPart};
 pub use guard::{ReadGuard, WriteGuard};
-pub(crate) use rows::{Rows, resolve};
-pub(crate) use table::{Claim, ClaimTable, ENTRIES, Mode, Patience, Poison, Refused};
+pub use part::Part;
+pub use select::{Outside, Select};
+pub(crate) use table::{
+    Claim, ClaimTable, ENTRIES, Head, Patience, Poison, Refused, Want, table_len, table_words,
+};
+pub(crate) use whole::Whole;

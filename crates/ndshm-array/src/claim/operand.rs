@@ -15,8 +15,8 @@ use crate::element::Element;
 
 /// `guard op= &right`, where both lend an [`ArrayRef`] of `T`; `right` is broadcast.
 macro_rules! in_place {
-    ($op:ident::$f:ident, [$($data:ident)?] $right:ty) => {
-        impl<T, $($data,)? D, E> $op<&$right> for WriteGuard<'_, T, D>
+    ($op:ident::$f:ident, [$($data:ident)?; $($v:ident)?] $right:ty) => {
+        impl<T, $($data,)? D, W, E $(, $v)?> $op<&$right> for WriteGuard<'_, T, D, W>
         where
             T: Element + $op<T>,
             $($data: Data<Elem = T>,)?
@@ -34,12 +34,12 @@ macro_rules! in_place {
 
 macro_rules! in_place_operators {
     ($($op:ident::$f:ident),+) => {$(
-        in_place!($op::$f, [] ReadGuard<'_, T, E>);
-        in_place!($op::$f, [] WriteGuard<'_, T, E>);
-        in_place!($op::$f, [] ArrayRef<T, E>);
-        in_place!($op::$f, [S] ArrayBase<S, E>);
+        in_place!($op::$f, [; V] ReadGuard<'_, T, E, V>);
+        in_place!($op::$f, [; V] WriteGuard<'_, T, E, V>);
+        in_place!($op::$f, [;] ArrayRef<T, E>);
+        in_place!($op::$f, [S;] ArrayBase<S, E>);
 
-        impl<T, D> $op<T> for WriteGuard<'_, T, D>
+        impl<T, D, W> $op<T> for WriteGuard<'_, T, D, W>
         where
             T: Element + ScalarOperand + $op<T>,
             D: Dimension,
@@ -61,7 +61,7 @@ in_place_operators!(
 macro_rules! operand {
     ($($guard:ident),+) => {$(
         /// `array.dot(&guard)`, as with what the guard lends.
-        impl<T, D, E> Dot<$guard<'_, T, E>> for ArrayRef<T, D>
+        impl<T, D, E, W> Dot<$guard<'_, T, E, W>> for ArrayRef<T, D>
         where
             T: Element,
             E: Dimension,
@@ -70,12 +70,12 @@ macro_rules! operand {
             type Output = <ArrayRef<T, D> as Dot<ArrayRef<T, E>>>::Output;
 
             #[track_caller]
-            fn dot(&self, right: &$guard<'_, T, E>) -> Self::Output {
+            fn dot(&self, right: &$guard<'_, T, E, W>) -> Self::Output {
                 Dot::dot(self, &**right)
             }
         }
 
-        impl<T, S, D> PartialEq<ArrayBase<S, D>> for $guard<'_, T, D>
+        impl<T, S, D, W> PartialEq<ArrayBase<S, D>> for $guard<'_, T, D, W>
         where
             T: Element + PartialEq,
             S: Data<Elem = T>,
@@ -86,7 +86,7 @@ macro_rules! operand {
             }
         }
 
-        impl<'g, T: Element, D: Dimension> IntoIterator for &'g $guard<'_, T, D> {
+        impl<'g, T: Element, D: Dimension, W> IntoIterator for &'g $guard<'_, T, D, W> {
             type Item = &'g T;
             type IntoIter = Iter<'g, T, D>;
 
@@ -96,7 +96,7 @@ macro_rules! operand {
         }
 
         /// Lets `Zip::and(&guard)` take it, and whatever else takes ndarray's producers.
-        impl<'g, T: Element, D: Dimension> IntoNdProducer for &'g $guard<'_, T, D> {
+        impl<'g, T: Element, D: Dimension, W> IntoNdProducer for &'g $guard<'_, T, D, W> {
             type Item = &'g T;
             type Dim = D;
             type Output = ndarray::ArrayView<'g, T, D>;
@@ -107,14 +107,14 @@ macro_rules! operand {
         }
 
         /// The elements, as ndarray prints them.
-        impl<T: Element + fmt::Display, D: Dimension> fmt::Display for $guard<'_, T, D> {
+        impl<T: Element + fmt::Display, D: Dimension, W> fmt::Display for $guard<'_, T, D, W> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.view().fmt(f)
             }
         }
 
         /// The elements, as ndarray prints them.
-        impl<T: Element + fmt::Debug, D: Dimension> fmt::Debug for $guard<'_, T, D> {
+        impl<T: Element + fmt::Debug, D: Dimension, W> fmt::Debug for $guard<'_, T, D, W> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.view().fmt(f)
             }
@@ -124,7 +124,7 @@ macro_rules! operand {
 
 operand!(ReadGuard, WriteGuard);
 
-impl<'g, T: Element, D: Dimension> IntoIterator for &'g mut WriteGuard<'_, T, D> {
+impl<'g, T: Element, D: Dimension, W> IntoIterator for &'g mut WriteGuard<'_, T, D, W> {
     type Item = &'g mut T;
     type IntoIter = IterMut<'g, T, D>;
 
@@ -134,7 +134,7 @@ impl<'g, T: Element, D: Dimension> IntoIterator for &'g mut WriteGuard<'_, T, D>
 }
 
 /// Lets `Zip::from(&mut guard)` take it, and whatever else takes ndarray's producers.
-impl<'g, T: Element, D: Dimension> IntoNdProducer for &'g mut WriteGuard<'_, T, D> {
+impl<'g, T: Element, D: Dimension, W> IntoNdProducer for &'g mut WriteGuard<'_, T, D, W> {
     type Item = &'g mut T;
     type Dim = D;
     type Output = ndarray::ArrayViewMut<'g, T, D>;

@@ -11,8 +11,8 @@ use crate::element::Element;
 
 /// `&left op &right`, where both lend an [`ArrayRef`] of `T`.
 macro_rules! arrays {
-    ($op:ident::$f:ident, [$($data:ident)?] $left:ty, $right:ty) => {
-        impl<T, $($data,)? D, E> $op<&$right> for &$left
+    ($op:ident::$f:ident, [$($data:ident)?; $($w:ident),*] $left:ty, $right:ty) => {
+        impl<T, $($data,)? D, E $(, $w)*> $op<&$right> for &$left
         where
             T: Element + $op<T, Output = T>,
             $($data: Data<Elem = T>,)?
@@ -33,7 +33,7 @@ macro_rules! arrays {
 /// `&guard op scalar`, and `scalar op &guard` for each of the listed.
 macro_rules! scalars {
     ($op:ident::$f:ident, $guard:ident, $($scalar:ty),+) => {
-        impl<T, D> $op<T> for &$guard<'_, T, D>
+        impl<T, D, W> $op<T> for &$guard<'_, T, D, W>
         where
             T: Element + ScalarOperand + $op<T, Output = T>,
             D: Dimension,
@@ -45,10 +45,10 @@ macro_rules! scalars {
             }
         }
 
-        $(impl<D: Dimension> $op<&$guard<'_, $scalar, D>> for $scalar {
+        $(impl<D: Dimension, W> $op<&$guard<'_, $scalar, D, W>> for $scalar {
             type Output = Array<$scalar, D>;
 
-            fn $f(self, right: &$guard<'_, $scalar, D>) -> Array<$scalar, D> {
+            fn $f(self, right: &$guard<'_, $scalar, D, W>) -> Array<$scalar, D> {
                 self.$f(&**right)
             }
         })+
@@ -57,12 +57,12 @@ macro_rules! scalars {
 
 macro_rules! operators {
     ($($op:ident::$f:ident),+ for $guard:ident) => {$(
-        arrays!($op::$f, [] $guard<'_, T, D>, ReadGuard<'_, T, E>);
-        arrays!($op::$f, [] $guard<'_, T, D>, WriteGuard<'_, T, E>);
-        arrays!($op::$f, [] $guard<'_, T, D>, ArrayRef<T, E>);
-        arrays!($op::$f, [] ArrayRef<T, D>, $guard<'_, T, E>);
-        arrays!($op::$f, [S] $guard<'_, T, D>, ArrayBase<S, E>);
-        arrays!($op::$f, [S] ArrayBase<S, D>, $guard<'_, T, E>);
+        arrays!($op::$f, [; W, V] $guard<'_, T, D, W>, ReadGuard<'_, T, E, V>);
+        arrays!($op::$f, [; W, V] $guard<'_, T, D, W>, WriteGuard<'_, T, E, V>);
+        arrays!($op::$f, [; W] $guard<'_, T, D, W>, ArrayRef<T, E>);
+        arrays!($op::$f, [; V] ArrayRef<T, D>, $guard<'_, T, E, V>);
+        arrays!($op::$f, [S; W] $guard<'_, T, D, W>, ArrayBase<S, E>);
+        arrays!($op::$f, [S; V] ArrayBase<S, D>, $guard<'_, T, E, V>);
         scalars!($op::$f, $guard, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,
             Complex<f32>, Complex<f64>);
     )+};
@@ -73,7 +73,7 @@ operators!(Add::add, Sub::sub, Mul::mul, Div::div for WriteGuard);
 
 macro_rules! negation {
     ($($guard:ident),+) => {$(
-        impl<T, D> Neg for &$guard<'_, T, D>
+        impl<T, D, W> Neg for &$guard<'_, T, D, W>
         where
             T: Element + Neg<Output = T>,
             D: Dimension,

@@ -1,28 +1,20 @@
 //! The table of claims, in the control area of an array.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 use ndshm_sync::{EventCount, MemberId, Members, RawMutex};
 
+use super::circle;
+use super::entry::{self, Entry, Mode, Party, State};
 use super::lock::Locked;
-use super::rows::Rows;
+use super::part::{MOST_AXES, Part};
 
-/// Claims that can be outstanding at once, poisoned parts included.
+/// Claims that can be outstanding at once, those who wait and poisoned parts included.
 pub(crate) const ENTRIES: usize = 1024;
 
-/// The entry stands for a claim of the member that the word names.
-const HELD: u64 = 1 << 31;
-/// The claim is exclusive.
-const EXCLUSIVE: u64 = 1 << 30;
-/// The entry stands for a part that the member left half-changed.
-const POISONED: u64 = 1 << 29;
-/// It panicked; otherwise it died.
-const PANICKED: u64 = 1 << 28;
-const OWNER: u64 = 0xffff_ffff_0000_ffff;
-
-/// The table of claims. Valid when zeroed.
+/// What stands before the entries. Valid when zeroed; `axes` are those of the array, at most 6.
 ///
 /// # Layout
 ///
@@ -31,52 +23,67 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 /// | 0 | 24 | the lock of the table | |
 /// | 24 | 8 | counts releases, for those who wait ([`EventCount`]) | whoever releases |
 /// | 32 | 4 | entries from here on were never used | holder of the lock |
-/// | 36 | 28 | zero | |
-/// | 64 | 32 x 1024 | the entries | |
+/// | 36 | 4 | zero | |
+/// | 40 | 8 | tickets drawn by those who wait | holder of the lock |
+/// | 48 | 8 | exclusive and atomic claims that were granted | holder of the lock |
+/// | 56 | 8 | zero | |
+/// | 64 | (32 + 24 x axes) x 1024 | the entries | |
 ///
 /// An entry:
 ///
 /// | offset | size | what | written by |
 /// |---|---|---|---|
-/// | 0 | 8 | the state word: slot in bits 0-15, generation in bits 32-63, `PANICKED` bit 28, `POISONED` bit 29, `EXCLUSIVE` bit 30, `HELD` bit 31; 0 when free | see below |
-/// | 8 | 8 | first row | holder of the lock, while the entry is free |
-/// | 16 | 8 | row after the last | the same |
-/// | 24 | 8 | which thread of the owner | the same |
+/// | 0 | 8 | the state word: slot in bits 0-15, generation in bits 32-63, `ATOMIC` bit 26, `WAITING` bit 27, `PANICKED` bit 28, `POISONED` bit 29, `EXCLUSIVE` bit 30, `HELD` bit 31; 0 when free | see below |
+/// | 8 | 8 | ticket of one who waits | holder of the lock, while the entry is free |
+/// | 16 | 8 | which thread of the owner | the same |
+/// | 24 | 8 | zero | |
+/// | 32 | 24 x axes | along each axis: first index, last index, step | the same |
 ///
 /// | state | next |
 /// |---|---|
-/// | free | held: store by the holder of the lock, after the other fields |
-/// | held | free: store by its owner, which needs no lock. Poisoned: store by its owner (after a panic), or by a holder of the lock that found the owner dead (exclusive claims); free: by the same (shared ones) |
+/// | free | held, waiting: store by the holder of the lock, after the other fields |
+/// | waiting | held: store by its owner, holding the lock. Free: the same, when it gives up; or by a holder of the lock that found the owner dead |
+/// | held | free: store by its owner, which needs no lock. Poisoned: store by its owner (after a panic), or by a holder of the lock that found the owner dead (exclusive claims); free: by the same (others) |
 /// | poisoned | free: store by the holder of the lock, for a claimant that covers it, or (in a full table) where another poisoned part does |
 ///
 /// Each transition is one store, so the table is whole at every instant: a holder of the lock that
 /// dies leaves nothing to mend.
 #[repr(C, align(64))]
 #[derive(Debug)]
-pub(crate) struct ClaimTable {
+pub(crate) struct Head {
     pub(super) lock: RawMutex,
     released: EventCount,
     used: AtomicU32,
-    reserved: [u32; 7],
-    entries: [Entry; ENTRIES],
+    reserved: u32,
+    tickets: AtomicU64,
+    granted: AtomicU64,
+    reserved_too: u64,
 }
 
-#[repr(C)]
-#[derive(Debug)]
-struct Entry {
-    state: AtomicU64,
-    start: AtomicU64,
-    end: AtomicU64,
-    thread: AtomicU64,
+/// Bytes of a table for an array of that many axes.
+pub(crate) const fn table_len(axes: usize) -> usize {
+    size_of::<Head>() + 8 * table_words(axes)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    Shared,
-    Exclusive,
+/// Words of its entries.
+pub(crate) const fn table_words(axes: usize) -> usize {
+    let told_apart = if axes < MOST_AXES { axes } else { MOST_AXES };
+    ENTRIES * entry::words(told_apart)
 }
 
-/// What to do about rows that somebody else has claimed.
+/// The table of an array of that shape.
+///
+/// # Invariants
+///
+/// 1. `words` is [`table_words`] of its axes long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClaimTable<'a> {
+    pub(super) head: &'a Head,
+    words: &'a [AtomicU64],
+    shape: &'a [usize],
+}
+
+/// What to do about a part that somebody else has claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
     /// Return at once.
@@ -89,44 +96,48 @@ impl Patience {
     pub(crate) fn timeout(timeout: Duration) -> Self {
         Self::Until(Instant::now().checked_add(timeout))
     }
+
+    fn left(self) -> Option<Duration> {
+        let left = match self {
+            Self::Refuse => return None,
+            Self::Until(None) => Duration::MAX,
+            Self::Until(Some(at)) => at.saturating_duration_since(Instant::now()),
+        };
+        (!left.is_zero()).then_some(left)
+    }
 }
 
-/// A claim that this process holds; dropping it releases.
-#[derive(Debug)]
-pub(crate) struct Claim<'a> {
-    table: &'a ClaimTable,
-    members: &'a Members<'static>,
-    /// # Invariants
-    ///
-    /// 1. The entry of this index is held by `members` until this value is dropped.
-    index: usize,
-    rows: Rows,
-    mode: Mode,
-    panicking: bool,
-}
+/// A part, and what for.
+pub(crate) type Want = (Part, Mode);
 
 /// A part that somebody left half-changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Poison {
     pub(crate) by: MemberId,
     pub(crate) panicked: bool,
-    pub(crate) rows: Rows,
+    pub(crate) part: Part,
 }
-
-/// A claim, and all that is poisoned among its rows.
-pub(crate) type Claimed<'a> = (Claim<'a>, Vec<Poison>);
 
 /// Why there is no claim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refused {
-    /// This member holds rows that overlap, and time is up.
+    /// This member holds a part that overlaps, or has waited for it for longer; and time is up.
     Overlap {
+        part: Part,
+        held: Part,
         by: MemberId,
-        rows: Rows,
+        waits: bool,
     },
-    /// This very thread does, and would wait for itself.
+    /// This very thread does, and would wait for itself; or two of the parts overlap.
     Own {
-        rows: Rows,
+        part: Part,
+        held: Part,
+    },
+    /// The one to wait for waits, perhaps by way of others, for this thread.
+    Deadlock {
+        part: Part,
+        held: Part,
+        by: MemberId,
     },
     Full,
     /// The lock of the table was not to be had.
@@ -136,202 +147,365 @@ pub(crate) enum Refused {
     Forked,
 }
 
-impl ClaimTable {
-    /// Claims `rows`. With the claim comes what is poisoned among them.
-    pub(crate) fn claim<'a>(
-        &'a self,
-        members: &'a Members<'static>,
-        rows: Rows,
-        mode: Mode,
+/// What a look at all entries found.
+#[derive(Debug, Default)]
+struct Found {
+    poison: Vec<Poison>,
+    /// Whether the claim would cover some of that.
+    mends: bool,
+    blocked: Option<Refused>,
+}
+
+impl<'a> ClaimTable<'a> {
+    /// `shape` is the array's, `words` what follows `head`.
+    pub(crate) fn new(head: &'a Head, words: &'a [AtomicU64], shape: &'a [usize]) -> Self {
+        Self { head, words, shape }
+    }
+
+    /// Claims all of `wants` at once, in the entries that `at` then names, or none. What is poisoned
+    /// among them comes with it.
+    ///
+    /// Who waits is served in order of arrival among those who exclude each other.
+    pub(crate) fn claim(
+        self,
+        members: &Members<'static>,
+        wants: &[Want],
+        at: &mut [usize],
         patience: Patience,
-    ) -> Result<Claimed<'a>, Refused> {
-        loop {
-            let seen = self.released.read();
-            let refused = match self.try_claim(members, rows, mode, patience)? {
-                Ok(claim) => return Ok(claim),
-                Err(refused @ Refused::Overlap { .. }) => refused,
-                Err(refused) => return Err(refused),
+    ) -> Result<Vec<Poison>, Refused> {
+        for (i, (part, mode)) in wants.iter().enumerate() {
+            let clash = |(other, of): &&Want| mode.excludes(*of) && part.overlaps(other);
+            if let Some((held, _)) = wants[..i].iter().find(clash) {
+                return Err(Refused::Own { part: *part, held: *held });
+            }
+        }
+        let me = Party { member: members.me(), thread: this_thread() };
+        let ticket = {
+            let _locked = Locked::new(self.head, members, patience)?;
+            let found = self.look(members, me, wants, None)?;
+            let Some(refused) = found.blocked else {
+                self.make_room(members, at, found.mends)?;
+                self.grant(me, wants, at);
+                return Ok(found.poison);
             };
-            let left = match patience {
-                Patience::Refuse => return Err(refused),
-                Patience::Until(None) => Duration::MAX,
-                Patience::Until(Some(at)) => at.saturating_duration_since(Instant::now()),
-            };
-            if left.is_zero() {
+            if patience.left().is_none() {
                 return Err(refused);
             }
-            self.released.wait(members, seen, left);
-        }
-    }
-
-    /// The outer error ends the wait, the inner may not.
-    fn try_claim<'a>(
-        &'a self,
-        members: &'a Members<'static>,
-        rows: Rows,
-        mode: Mode,
-        patience: Patience,
-    ) -> Result<Result<Claimed<'a>, Refused>, Refused> {
-        let _locked = Locked::new(self, members, patience)?;
-        let (mut poison, mut mends) = (Vec::new(), false);
-        let mut refused = None;
-        let (mut free, mut room) = (None, ENTRIES - self.used().len());
-        for (index, entry) in self.used().iter().enumerate() {
-            let Some((state, owner)) = entry.state() else {
-                free = free.or(Some(index));
-                room += 1;
-                continue;
+            if let Refused::Overlap { part, held, by, .. } = refused
+                && circle::would_close(&self.rows(), members, me, wants)
+            {
+                return Err(Refused::Deadlock { part, held, by });
+            }
+            self.make_room(members, at, found.mends)?;
+            let ticket = self.head.tickets.load(Ordering::Relaxed).wrapping_add(1);
+            self.head.tickets.store(ticket, Ordering::Relaxed);
+            for ((part, mode), &index) in wants.iter().zip(&*at) {
+                self.entry(index).write(part, State::Waiting(*mode, ticket), me);
+            }
+            ticket
+        };
+        let waiting = Waiting { table: self, members, at };
+        loop {
+            let seen = self.head.released.read();
+            let refused = {
+                let _locked = Locked::new(self.head, members, patience)?;
+                let found = self.look(members, me, wants, Some(ticket))?;
+                let Some(refused) = found.blocked else {
+                    self.grant(me, wants, waiting.at);
+                    std::mem::forget(waiting);
+                    return Ok(found.poison);
+                };
+                refused
             };
-            let other = entry.rows();
-            if !rows.overlap(other) {
-                continue;
-            }
-            if state & POISONED != 0 {
-                let panicked = state & PANICKED != 0;
-                poison.push(Poison { by: owner, panicked, rows: other });
-                mends |= mode == Mode::Exclusive && rows.cover(other);
-            } else if mode == Mode::Exclusive || state & EXCLUSIVE != 0 {
-                let own =
-                    owner == members.me() && entry.thread.load(Ordering::Relaxed) == this_thread();
-                if own {
-                    // Told before any other: that one might be waiting for this thread.
-                    return Ok(Err(Refused::Own { rows: other }));
-                }
-                if refused.is_some() || members.is_alive(owner) {
-                    refused = refused.or(Some(Refused::Overlap { by: owner, rows: other }));
-                    continue;
-                }
-                if entry.bury(state, owner) {
-                    poison.push(Poison { by: owner, panicked: false, rows: other });
-                    mends |= mode == Mode::Exclusive && rows.cover(other);
-                } else {
-                    free = free.or(Some(index));
-                    room += 1;
-                }
-            }
+            let left = patience.left().ok_or(refused)?;
+            self.head.released.wait(members, seen, left);
         }
-        if let Some(refused) = refused {
-            return Ok(Err(refused));
-        }
-        // The last entry is for who can mend: else a table full of poison could never be cleared.
-        let kept = usize::from(!mends);
-        if room <= kept {
-            self.sweep(members);
-            let all = || (0..self.used().len()).filter(|&i| self.entries[i].state().is_none());
-            free = all().next();
-            if all().count() + ENTRIES - self.used().len() <= kept {
-                return Ok(Err(Refused::Full));
-            }
-        }
-        let Some(index) = free.or_else(|| self.unused()) else { return Ok(Err(Refused::Full)) };
-        let entry = &self.entries[index];
-        entry.start.store(rows.start as u64, Ordering::Relaxed);
-        entry.end.store(rows.end as u64, Ordering::Relaxed);
-        entry.thread.store(this_thread(), Ordering::Relaxed);
-        let exclusive = if mode == Mode::Exclusive { EXCLUSIVE } else { 0 };
-        // Release: who sees the state sees the fields. This store is the claim.
-        entry.state.store(HELD | exclusive | members.me().to_bits(), Ordering::Release);
-        // What earlier claimants of these rows wrote is seen from here on: each released its
-        // entry's word, and `Entry::state` acquired it; or the kernel took down its memory.
-        let panicking = std::thread::panicking();
-        Ok(Ok((Claim { table: self, members, index, rows, mode, panicking }, poison)))
     }
 
-    /// Whether the calling thread holds a claim of this array.
-    pub(crate) fn held_by_this_thread(&self, members: &Members<'_>) -> bool {
-        self.used().iter().any(|entry| {
-            entry.state().is_some_and(|(state, owner)| {
-                state & HELD != 0
-                    && owner == members.me()
-                    && entry.thread.load(Ordering::Relaxed) == this_thread()
-            })
+    /// Looks at all entries, and buries the dead that it meets; by the holder of the lock. `ticket` is
+    /// that of one who waits already.
+    fn look(
+        self,
+        members: &Members<'_>,
+        me: Party,
+        wants: &[Want],
+        ticket: Option<u64>,
+    ) -> Result<Found, Refused> {
+        let mut found = Found::default();
+        for (entry, state, by) in self.entries() {
+            let mode = match state {
+                State::Held(mode) => mode,
+                State::Poisoned { .. } => Mode::Exclusive,
+                // Later ones wait for this one.
+                State::Waiting(_, other) if ticket.is_some_and(|mine| mine <= other) => continue,
+                State::Waiting(mode, _) => mode,
+            };
+            let held = entry.part(self.shape);
+            let poisoned = matches!(state, State::Poisoned { .. });
+            let overlapping =
+                |(part, want): &&Want| (poisoned || want.excludes(mode)) && part.overlaps(&held);
+            let Some(&(part, _)) = wants.iter().find(overlapping) else { continue };
+            match state {
+                State::Poisoned { panicked } => found.add(wants, by.member, panicked, held),
+                // Told before any other: that one might be waiting for this thread.
+                State::Held(_) if by == me => return Err(Refused::Own { part, held }),
+                State::Waiting(..) if self.waits_for(me, &(held, mode)) => {}
+                _ if found.blocked.is_some() => {}
+                _ if members.is_alive(by.member) => {
+                    let waits = matches!(state, State::Waiting(..));
+                    found.blocked = Some(Refused::Overlap { part, held, by: by.member, waits });
+                }
+                State::Held(mode) => {
+                    if bury(entry, mode, by.member) {
+                        found.add(wants, by.member, false, held);
+                    }
+                }
+                State::Waiting(..) => entry.free(),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether one who waits for `want` waits for a claim of that party, which therefore need not
+    /// wait for it.
+    fn waits_for(self, party: Party, want: &Want) -> bool {
+        self.entries().any(|(entry, state, by)| {
+            matches!(state, State::Held(mode) if by == party && mode.excludes(want.1))
+                && entry.part(self.shape).overlaps(&want.0)
         })
     }
 
-    /// Makes room in a full table, wherever it is: frees shared claims of the dead, and poisoned
-    /// parts of no rows or within other poisoned parts. The caller holds the lock.
-    fn sweep(&self, members: &Members<'_>) {
-        let mut poisoned: Vec<(&Entry, Rows)> = Vec::new();
-        for entry in self.used() {
-            let Some((state, owner)) = entry.state() else { continue };
-            if state & POISONED != 0 || !members.is_alive(owner) && entry.bury(state, owner) {
-                poisoned.push((entry, entry.rows()));
+    /// Makes out entries as held; by the holder of the lock.
+    fn grant(self, me: Party, wants: &[Want], at: &[usize]) {
+        for ((part, mode), &index) in wants.iter().zip(at) {
+            self.entry(index).write(part, State::Held(*mode), me);
+        }
+        if wants.iter().any(|(_, mode)| *mode != Mode::Shared) {
+            // After the states, and before anything is written to the parts: who copies without a claim
+            // sees one or the other (`granted`).
+            let granted = self.head.granted.load(Ordering::Relaxed).wrapping_add(1);
+            self.head.granted.store(granted, Ordering::Release);
+            fence(Ordering::Release);
+        }
+        // What earlier claimants of these parts wrote is seen from here on: each released its
+        // entry's word, and `Entry::state` acquired it; or the kernel took down its memory.
+    }
+
+    /// Finds as many free entries as `at` is long. The last entry of a table is kept for who can
+    /// mend: else a table full of poison could never be cleared. By the holder of the lock.
+    fn make_room(
+        self,
+        members: &Members<'_>,
+        at: &mut [usize],
+        mends: bool,
+    ) -> Result<(), Refused> {
+        for swept in [false, true] {
+            if swept {
+                self.sweep(members);
+            }
+            let used = self.used();
+            let mut free =
+                (0..used).filter(|&i| self.entry(i).state().is_none()).chain(used..ENTRIES);
+            let mut found = 0;
+            for (to, index) in at.iter_mut().zip(&mut free) {
+                *to = index;
+                found += 1;
+            }
+            if found == at.len() && (mends || free.next().is_some()) {
+                let most = at.iter().max().map_or(0, |last| last + 1);
+                if most > used {
+                    // Release: who sees the count sees entries that were zero. A death before they are
+                    // made out leaves them free.
+                    self.head.used.store(most as u32, Ordering::Release);
+                }
+                return Ok(());
             }
         }
-        // What covers a part comes before it.
-        poisoned.sort_by_key(|(_, rows)| (rows.start, std::cmp::Reverse(rows.end)));
-        let mut reach = 0;
-        for (entry, rows) in poisoned {
-            if rows.end <= reach || rows.end <= rows.start {
-                entry.state.store(0, Ordering::Release);
+        Err(Refused::Full)
+    }
+
+    /// Makes room in a full table, wherever it is: frees what the dead have no use for, and poisoned
+    /// parts of nothing or within other poisoned parts, and joins those of one member that follow
+    /// each other. By the holder of the lock.
+    fn sweep(self, members: &Members<'_>) {
+        let mut kept: Vec<(Entry<'_>, Part, MemberId, bool)> = Vec::new();
+        for (entry, state, by) in self.entries() {
+            let panicked = match state {
+                State::Poisoned { panicked } => panicked,
+                _ if members.is_alive(by.member) => continue,
+                State::Held(mode) if bury(entry, mode, by.member) => false,
+                State::Held(_) => continue,
+                State::Waiting(..) => {
+                    entry.free();
+                    continue;
+                }
+            };
+            let part = entry.part(self.shape);
+            if part.is_empty() || kept.iter().any(|(_, other, ..)| other.covers(&part)) {
+                entry.free();
+                continue;
+            }
+            let neighbour = kept.iter_mut().find_map(|(to, other, of, how)| {
+                let alike = *of == by.member && *how == panicked;
+                alike.then(|| other.joined(&part)).flatten().map(|joined| (to, other, joined))
+            });
+            if let Some((to, other, (axis, indices))) = neighbour {
+                to.grow(axis, indices);
+                *other = to.part(self.shape);
+                entry.free();
             } else {
-                reach = rows.end;
+                kept.push((entry, part, by.member, panicked));
             }
         }
     }
 
-    fn used(&self) -> &[Entry] {
-        // A corrupted count is cut to what there is.
-        let used = self.used.load(Ordering::Acquire) as usize;
-        &self.entries[..used.min(ENTRIES)]
+    /// Whether the calling thread holds a claim of this array.
+    pub(crate) fn held_by_this_thread(self, members: &Members<'_>) -> bool {
+        let me = Party { member: members.me(), thread: this_thread() };
+        self.entries().any(|(_, state, by)| matches!(state, State::Held(_)) && by == me)
     }
 
-    /// An entry never used before; the caller holds the lock.
-    fn unused(&self) -> Option<usize> {
-        let used = self.used.load(Ordering::Relaxed);
-        if used as usize >= ENTRIES {
-            return None;
-        }
-        // Release: who sees the count sees entries that were zero. A death before the entry is
-        // published leaves it free.
-        self.used.store(used + 1, Ordering::Release);
-        Some(used as usize)
-    }
-}
-
-impl Entry {
-    /// The state word and the owner in it; `None` for a free entry. Acquire: with the state come
-    /// the fields, and what a former owner wrote to the rows.
-    fn state(&self) -> Option<(u64, MemberId)> {
-        let state = self.state.load(Ordering::Acquire);
-        // A word that names nobody was corrupted; then nobody holds it.
-        MemberId::from_bits(state & OWNER).map(|owner| (state, owner))
+    /// The number of exclusive and atomic claims that were granted until now. Where it is the same
+    /// after a copy as before, and [`written_by`](Self::written_by) found nobody in between, nobody has
+    /// written.
+    pub(crate) fn granted(self) -> u64 {
+        self.head.granted.load(Ordering::Acquire)
     }
 
-    /// Ends the claim of an owner that is dead; whether it left its rows poisoned.
-    fn bury(&self, state: u64, owner: MemberId) -> bool {
-        let poisoned = state & EXCLUSIVE != 0;
-        self.state.store(if poisoned { POISONED | owner.to_bits() } else { 0 }, Ordering::Release);
-        poisoned
+    /// Who may be writing to a part of this one; for one that cannot write a claim.
+    pub(crate) fn written_by(self, part: &Part) -> Option<MemberId> {
+        self.entries().find_map(|(entry, state, by)| {
+            let writes = matches!(state, State::Held(mode) if mode != Mode::Shared);
+            (writes && entry.part(self.shape).overlaps(part)).then_some(by.member)
+        })
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "written from a usize")]
-    fn rows(&self) -> Rows {
-        let [start, end] = [&self.start, &self.end].map(|n| n.load(Ordering::Relaxed) as usize);
-        Rows { start, end }
-    }
-}
-
-impl Claim<'_> {
-    pub(crate) const fn rows(&self) -> Rows {
-        self.rows
+    /// What is poisoned among that part; for one that cannot write a claim.
+    pub(crate) fn poison_of(self, part: &Part) -> Vec<Poison> {
+        let poison = self.entries().filter_map(|(entry, state, by)| {
+            let State::Poisoned { panicked } = state else { return None };
+            let poison = Poison { by: by.member, panicked, part: entry.part(self.shape) };
+            poison.part.overlaps(part).then_some(poison)
+        });
+        poison.collect()
     }
 
-    /// Clears the poison of the parts that these rows cover; whether that was all they overlap.
-    pub(crate) fn clear_poison(&self) -> Result<bool, Refused> {
-        let _locked = Locked::new(self.table, self.members, Patience::Until(None))?;
+    /// Clears the poison of the parts that this one covers; whether that was all it overlaps.
+    fn clear_poison(self, members: &Members<'static>, part: &Part) -> Result<bool, Refused> {
+        let _locked = Locked::new(self.head, members, Patience::Until(None))?;
         let mut all = true;
-        for entry in self.table.used() {
-            let poisoned = entry.state().is_some_and(|(state, _)| state & POISONED != 0);
-            if poisoned && self.rows.overlap(entry.rows()) {
-                if self.rows.cover(entry.rows()) {
-                    entry.state.store(0, Ordering::Release);
+        for (entry, state, _) in self.entries() {
+            let poisoned = entry.part(self.shape);
+            if matches!(state, State::Poisoned { .. }) && part.overlaps(&poisoned) {
+                if part.covers(&poisoned) {
+                    entry.free();
                 } else {
                     all = false;
                 }
             }
         }
         Ok(all)
+    }
+
+    fn rows(self) -> Vec<circle::Row> {
+        let row = |(entry, state, by): (Entry<'_>, State, Party)| circle::Row {
+            part: entry.part(self.shape),
+            state,
+            by,
+        };
+        self.entries().map(row).collect()
+    }
+
+    /// All entries that are not free.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Entry<'a>, State, Party)> {
+        (0..self.used()).filter_map(move |index| {
+            let entry = self.entry(index);
+            entry.state().map(|(state, by)| (entry, state, by))
+        })
+    }
+
+    fn entry(self, index: usize) -> Entry<'a> {
+        let len = self.words.len() / ENTRIES;
+        Entry(&self.words[index * len..][..len])
+    }
+
+    fn used(self) -> usize {
+        // A corrupted count is cut to what there is.
+        (self.head.used.load(Ordering::Acquire) as usize).min(ENTRIES)
+    }
+}
+
+impl Found {
+    fn add(&mut self, wants: &[Want], by: MemberId, panicked: bool, part: Part) {
+        let covers = |(want, mode): &Want| *mode == Mode::Exclusive && want.covers(&part);
+        self.mends |= wants.iter().any(covers);
+        self.poison.push(Poison { by, panicked, part });
+    }
+}
+
+/// Ends the claim of an owner that is dead; whether it left its part poisoned.
+fn bury(entry: Entry<'_>, mode: Mode, owner: MemberId) -> bool {
+    // Each step of an atomic claimant is whole.
+    let poisoned = mode == Mode::Exclusive;
+    if poisoned {
+        entry.set(State::Poisoned { panicked: false }, owner);
+    } else {
+        entry.free();
+    }
+    poisoned
+}
+
+/// Entries of one who waits, until it is granted what it waits for.
+struct Waiting<'t, 'a> {
+    table: ClaimTable<'t>,
+    members: &'a Members<'static>,
+    /// # Invariants
+    ///
+    /// 1. Entries that are waiting, of this thread.
+    at: &'a [usize],
+}
+
+impl Drop for Waiting<'_, '_> {
+    fn drop(&mut self) {
+        if self.members.is_mine() {
+            self.at.iter().for_each(|&index| self.table.entry(index).free());
+            // Others may have waited for this one.
+            self.table.head.released.notify_all(self.members);
+        }
+    }
+}
+
+/// A claim that this process holds; dropping it releases.
+#[derive(Debug)]
+pub(crate) struct Claim<'a> {
+    table: ClaimTable<'a>,
+    members: &'a Members<'static>,
+    /// # Invariants
+    ///
+    /// 1. The entry of this index is held by `members` until this value is dropped.
+    index: usize,
+    part: Part,
+    mode: Mode,
+    panicking: bool,
+}
+
+impl<'a> Claim<'a> {
+    /// Of what [`ClaimTable::claim`] granted.
+    pub(crate) fn new(
+        table: ClaimTable<'a>,
+        members: &'a Members<'static>,
+        index: usize,
+        (part, mode): Want,
+    ) -> Self {
+        Self { table, members, index, part, mode, panicking: std::thread::panicking() }
+    }
+
+    pub(crate) const fn part(&self) -> &Part {
+        &self.part
+    }
+
+    pub(crate) fn clear_poison(&self) -> Result<bool, Refused> {
+        self.table.clear_poison(self.members, &self.part)
     }
 }
 
@@ -340,14 +514,14 @@ impl Drop for Claim<'_> {
         if !self.members.is_mine() {
             return; // In a forked child: the claim is the parent's.
         }
-        let entry = &self.table.entries[self.index];
-        let harmed = self.mode == Mode::Exclusive && !self.panicking && std::thread::panicking();
-        let me = self.members.me().to_bits();
-        let next = if harmed { POISONED | PANICKED | me } else { 0 };
-        // Release: the next claimant sees what was written to the rows. The entry is this claim's
-        // own (index invariant 1), and nobody takes it from the living.
-        entry.state.store(next, Ordering::Release);
-        self.table.released.notify_all(self.members);
+        // The entry is this claim's own (index invariant 1), and nobody takes it from the living.
+        let entry = self.table.entry(self.index);
+        if self.mode == Mode::Exclusive && !self.panicking && std::thread::panicking() {
+            entry.set(State::Poisoned { panicked: true }, self.members.me());
+        } else {
+            entry.free();
+        }
+        self.table.head.released.notify_all(self.members);
     }
 }
 
@@ -370,14 +544,13 @@ mod tests {
 
     #[test]
     fn the_layout_is_as_documented() {
-        assert_eq!(offset_of!(ClaimTable, lock), 0);
-        assert_eq!(offset_of!(ClaimTable, released), 24);
-        assert_eq!(offset_of!(ClaimTable, used), 32);
-        assert_eq!(offset_of!(ClaimTable, entries), 64);
-        assert_eq!(size_of::<Entry>(), 32);
-        assert_eq!(offset_of!(Entry, start), 8);
-        assert_eq!(offset_of!(Entry, end), 16);
-        assert_eq!(offset_of!(Entry, thread), 24);
-        assert_eq!(OWNER & (HELD | EXCLUSIVE | POISONED | PANICKED), 0);
+        assert_eq!(offset_of!(Head, lock), 0);
+        assert_eq!(offset_of!(Head, released), 24);
+        assert_eq!(offset_of!(Head, used), 32);
+        assert_eq!(offset_of!(Head, tickets), 40);
+        assert_eq!(offset_of!(Head, granted), 48);
+        assert_eq!(size_of::<Head>(), 64);
+        assert_eq!(table_len(2) - 64, (32 + 24 * 2) * 1024);
+        assert_eq!(table_len(9), table_len(6));
     }
 }

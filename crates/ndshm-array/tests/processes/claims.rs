@@ -81,8 +81,8 @@ pub(crate) fn processes_exclude_each_other() {
                 let pid = child.pid().to_string();
                 let rows = format!("has rows {theirs:?}");
                 one_line(&e, &[&format!("rows {row}..{}", row + 1), &pid, &rows, "rank"]);
-                let ClaimError::Overlap { rows, held, by } = e else { unreachable!() };
-                assert_eq!((rows, held), (row..row + 1, theirs));
+                let ClaimError::Overlap { part, held, by, .. } = e else { unreachable!() };
+                assert_eq!((part.rows(), held.rows()), (row..row + 1, theirs));
                 assert_eq!((by.pid, by.rank), (Some(child.pid()), Some(rank)));
             }
             other => panic!("row {row}: {other:?}"),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ndshm_array::{ClaimError, SharedArray1, SharedArray2};
+use ndshm_array::{ClaimError, PoisonedPart, SharedArray1, SharedArray2};
 use ndshm_testkit::{Child, Role, Samples, SharedMemory, arguments, until};
 
 use crate::common::{Name, one_line, only};
@@ -32,8 +32,10 @@ pub(crate) fn leaver() {
             let _guard = a.claim_mut(2..5).expect("free");
             ready();
         }
-        "row by row" => {
-            let claim = |row| a.claim_mut(row..row + 1);
+        // Next to each other; or none next to the one before.
+        "row by row" | "scattered" => {
+            let far = usize::from(how == "scattered") + 1;
+            let claim = |row| a.claim_mut(row * far..row * far + 1);
             let guards: Vec<_> = (0..ENTRIES).map_while(|row| claim(row).ok()).collect();
             assert!(guards.len() >= ENTRIES - 1);
             ready();
@@ -72,7 +74,7 @@ pub(crate) fn finder() {
     let pid: u32 = arguments()[1].parse().expect("a pid");
     match a.claim(4..5) {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), 2..5));
+            assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), 2..5));
             assert!(!only(&p).panicked);
             one_line(&p, &[&format!("pid {pid} died"), "rows 2..5", "clear_poison"]);
         }
@@ -98,7 +100,7 @@ pub(crate) fn a_waiter_learns_of_a_death_soon() {
         let pid = child.pid();
         let learnt = |result: Result<(), ClaimError<()>>| match result {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((only(&p).member.pid, only(&p).rows), (Some(pid), 2..5));
+                assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), 2..5));
                 Instant::now()
             }
             other => panic!("{other:?}"),
@@ -129,8 +131,8 @@ pub(crate) fn a_waiter_learns_of_a_death_soon() {
 /// A table full of what one process left: it can be cleared.
 pub(crate) fn one_death_with_many_claims() {
     let (name, stage) = (Name::new("many"), SharedMemory::create(4096));
-    let a = SharedArray1::<u64>::options().name(&*name).zeros(ENTRIES).expect("room");
-    let mut child = leave(&name, &stage, "row by row");
+    let a = SharedArray1::<u64>::options().name(&*name).zeros(2 * ENTRIES).expect("room");
+    let mut child = leave(&name, &stage, "scattered");
     child.kill();
     let refused = a.claim_mut(..0).map(drop);
     assert!(matches!(refused, Err(ClaimError::Full { .. })), "nobody cleared it: {refused:?}");
@@ -139,14 +141,22 @@ pub(crate) fn one_death_with_many_claims() {
             let parts = p.parts();
             assert!(parts.iter().all(|part| part.member.pid == Some(child.pid())));
             assert!(parts.len() >= ENTRIES - 1, "only {} parts are told of", parts.len());
-            assert!((0..).zip(parts).all(|(row, part)| part.rows == (row..row + 1)));
-            one_line(&p, &["died", "rows 3..4", "more such parts", "clear_poison"]);
+            assert!((0..).zip(parts).all(|(row, part)| part.part == (2 * row..2 * row + 1)));
+            one_line(&p, &["died", "rows 6..7", "more such parts", "clear_poison"]);
             assert!(p.into_inner().clear_poison().expect("not forked"));
         }
         other => panic!("what fills the table cannot be cleared: {other:?}"),
     }
     let guards: Vec<_> = (0..ENTRIES - 1).map(|row| a.claim_mut(row..=row)).collect();
     assert!(guards.iter().all(Result::is_ok), "it was not all cleared");
+    drop(guards);
+    // What lies side by side is one part as soon as room is needed.
+    let mut child = leave(&name, &stage, "row by row");
+    child.kill();
+    drop(a.claim_mut(..0).expect("room is made"));
+    let Err(ClaimError::Poisoned(p)) = a.write() else { panic!("half-changed") };
+    let told: Vec<_> = p.parts().iter().map(PoisonedPart::rows).collect();
+    assert!(told == [0..ENTRIES] || told == [0..ENTRIES - 1], "{told:?}");
 }
 
 pub(crate) fn many_deaths_of_readers() {
@@ -182,7 +192,7 @@ pub(crate) fn many_deaths_of_writers() {
     }
     let a = open(&name);
     drop((a.claim_mut(..2).expect("not left"), a.claim_mut(5..).expect("not left")));
-    assert!(matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows == (2..5)));
+    assert!(matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows() == (2..5)));
     let mut guard = a.claim_mut(3..5).unwrap_err().into_guard().expect("poisoned, but had");
     assert!(!guard.clear_poison().expect("not forked"), "one reached further");
     drop(guard);
@@ -213,7 +223,7 @@ pub(crate) fn a_forgotten_guard_is_a_death() {
     let poisoned = |result: Result<(), ClaimError<()>>| {
         let Err(ClaimError::Poisoned(p)) = result else { panic!("{result:?}") };
         assert_eq!(
-            (only(&p).member.pid, only(&p).rows, only(&p).panicked),
+            (only(&p).member.pid, only(&p).rows(), only(&p).panicked),
             (Some(pid), 2..5, false)
         );
     };
@@ -247,7 +257,7 @@ pub(crate) fn a_panic_elsewhere() {
     drop(a.claim_mut(5..).expect("a panic while reading harms nothing"));
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows), (Some(child.pid()), 2..5));
+            assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(child.pid()), 2..5));
             assert!(only(&p).panicked);
             one_line(&p, &["panicked", &format!("pid {}", child.pid())]);
             assert!(p.into_inner().clear_poison().expect("not forked"));

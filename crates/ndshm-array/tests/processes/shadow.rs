@@ -61,7 +61,7 @@ pub(crate) fn claimant() {
         };
         let overlaps = |e: &ClaimError<()>| {
             matches!(e, ClaimError::Overlap { held, by, .. }
-            if by.pid.is_some() && held.end <= ROWS as usize)
+            if by.pid.is_some() && held.rows().end <= ROWS as usize)
         };
         match rng.below(6) {
             0 | 1 => match a.claim_mut(rows) {

@@ -1,0 +1,181 @@
+//! One entry of the table of claims.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndshm_sync::MemberId;
+
+use super::part::Part;
+use super::progression::Progression;
+
+const HELD: u64 = 1 << 31;
+const EXCLUSIVE: u64 = 1 << 30;
+const POISONED: u64 = 1 << 29;
+const PANICKED: u64 = 1 << 28;
+const WAITING: u64 = 1 << 27;
+const ATOMIC: u64 = 1 << 26;
+
+/// Words before those of the axes: state, ticket, thread, and one that is zero.
+const FIRST_AXIS: usize = 4;
+
+/// Words of an entry that tells that many axes apart.
+pub(crate) const fn words(axes: usize) -> usize {
+    FIRST_AXIS + 3 * axes
+}
+
+/// What others may do with a part meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Read it.
+    Shared,
+    /// Nothing.
+    Exclusive,
+    /// Read and write it, element by element, with atomic operations.
+    Atomic,
+}
+
+impl Mode {
+    /// Whether one of this kind and one of that may not be at the same time.
+    pub(crate) const fn excludes(self, other: Self) -> bool {
+        !matches!((self, other), (Self::Shared, Self::Shared) | (Self::Atomic, Self::Atomic))
+    }
+
+    const fn bits(self) -> u64 {
+        match self {
+            Self::Shared => 0,
+            Self::Exclusive => EXCLUSIVE,
+            Self::Atomic => ATOMIC,
+        }
+    }
+}
+
+/// One that claims: a thread of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Party {
+    pub(crate) member: MemberId,
+    pub(crate) thread: u64,
+}
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Held(Mode),
+    /// Wanted since that ticket was drawn.
+    Waiting(Mode, u64),
+    Poisoned {
+        panicked: bool,
+    },
+}
+
+/// An entry in the segment.
+///
+/// # Invariants
+///
+/// 1. The words are those of one entry: [`words`] of the axes of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a>(pub(super) &'a [AtomicU64]);
+
+impl Entry<'_> {
+    /// What it is about, and who made it; `None` where it is free.
+    pub(crate) fn state(self) -> Option<(State, Party)> {
+        // Acquire: who sees a state sees the fields that were written before it; and where it was
+        // released, what its owner wrote to the part.
+        let word = self.0[0].load(Ordering::Acquire);
+        // A word that names nobody was corrupted; then nobody holds it.
+        let member = MemberId::from_bits(word & !(0xffff << 16))?;
+        let mode = match word & (EXCLUSIVE | ATOMIC) {
+            0 => Mode::Shared,
+            ATOMIC => Mode::Atomic,
+            _ => Mode::Exclusive,
+        };
+        let state = match word & (HELD | POISONED | WAITING) {
+            WAITING => State::Waiting(mode, self.0[1].load(Ordering::Relaxed)),
+            POISONED => State::Poisoned { panicked: word & PANICKED != 0 },
+            _ => State::Held(mode),
+        };
+        Some((state, Party { member, thread: self.0[2].load(Ordering::Relaxed) }))
+    }
+
+    /// Of an array of that shape.
+    #[allow(clippy::cast_possible_truncation, reason = "written from a usize")]
+    pub(crate) fn part(self, shape: &[usize]) -> Part {
+        let axes = self.0[FIRST_AXIS..].as_chunks::<3>().0;
+        let axis = |words: &[AtomicU64; 3]| {
+            Progression::from_words(words.each_ref().map(|w| w.load(Ordering::Relaxed) as usize))
+        };
+        Part::new(shape, axes.iter().map(axis))
+    }
+
+    /// Makes it out, by the holder of the table's lock: fields first, then one store that counts.
+    pub(crate) fn write(self, part: &Part, state: State, by: Party) {
+        self.0[2].store(by.thread, Ordering::Relaxed);
+        if let State::Waiting(_, ticket) = state {
+            self.0[1].store(ticket, Ordering::Relaxed);
+        }
+        for (axis, indices) in part.axes().iter().enumerate() {
+            self.write_axis(axis, *indices);
+        }
+        self.set(state, by.member);
+    }
+
+    fn write_axis(self, axis: usize, indices: Progression) {
+        let to = &self.0[FIRST_AXIS + 3 * axis..][..3];
+        to.iter().zip(indices.to_words()).for_each(|(to, word)| {
+            to.store(word as u64, Ordering::Relaxed);
+        });
+    }
+
+    /// Another state for the same part; by its owner, or the holder of the table's lock.
+    pub(crate) fn set(self, state: State, by: MemberId) {
+        let flags = match state {
+            State::Held(mode) => HELD | mode.bits(),
+            State::Waiting(mode, _) => WAITING | mode.bits(),
+            State::Poisoned { panicked } => POISONED | if panicked { PANICKED } else { 0 },
+        };
+        // Release: who sees the state sees the fields, and what the owner wrote to the part.
+        self.0[0].store(flags | by.to_bits(), Ordering::Release);
+    }
+
+    pub(crate) fn free(self) {
+        // Release: the next claimant sees what was written to the part.
+        self.0[0].store(0, Ordering::Release);
+    }
+
+    /// Makes a poisoned part longer along one axis. In between it has all indices that it had and
+    /// perhaps more, so a death forgets nothing.
+    pub(crate) fn grow(self, axis: usize, indices: Progression) {
+        self.0[FIRST_AXIS + 3 * axis + 2].store(1, Ordering::Relaxed);
+        self.write_axis(axis, indices);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let words: Vec<AtomicU64> = (0..words(2)).map(|_| AtomicU64::new(0)).collect();
+        let entry = Entry(&words);
+        assert_eq!(entry.state(), None);
+        let shape = [5, 6];
+        let part = Part::new(&shape, [Progression::new(1, 2, 2), Progression::new(0, 6, 1)]);
+        let by = Party { member: MemberId::from_bits(3 << 32 | 1019).unwrap(), thread: 7 };
+        for mode in [Mode::Shared, Mode::Exclusive, Mode::Atomic] {
+            for state in
+                [State::Held(mode), State::Waiting(mode, 9), State::Poisoned { panicked: true }]
+            {
+                entry.write(&part, state, by);
+                assert_eq!((entry.state(), entry.part(&shape)), (Some((state, by)), part));
+            }
+        }
+        entry.free();
+        assert_eq!(entry.state(), None);
+    }
+
+    #[test]
+    fn the_bits_do_not_overlap() {
+        let bits = [HELD, EXCLUSIVE, POISONED, PANICKED, WAITING, ATOMIC];
+        assert_eq!(bits.iter().fold(0, |all, bit| all ^ bit).count_ones(), 6);
+        assert!(bits.iter().all(|bit| bit & !(0xffff << 16) == 0));
+    }
+}

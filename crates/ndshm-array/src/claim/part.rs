@@ -1,0 +1,210 @@
+//! Which part of an array a claim is of.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::progression::Progression;
+
+/// Axes by which parts are told apart. Along further ones every part has all indices, so claims that
+/// differ in those alone overlap.
+pub(crate) const MOST_AXES: usize = 6;
+
+/// A part of an array: along each axis the indices that it has, as a slice would say.
+///
+/// ```
+/// use ndshm_array::{ClaimError, SharedArray2};
+/// use ndarray::s;
+///
+/// let a = SharedArray2::<f64>::zeros((10, 8))?;
+/// let _odd = a.claim_mut(s![.., 1..;2])?;
+/// let Err(ClaimError::Own { held, .. }) = a.claim(3..5) else { unreachable!() };
+/// assert_eq!(held.to_string(), "[0..10, 1..8;2]");
+/// assert_eq!(held.rows(), 0..10);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Part {
+    axes: [Progression; MOST_AXES],
+    ndim: u8,
+    /// A bit for each axis of which it has all.
+    whole: u8,
+}
+
+impl Part {
+    /// These indices of an array of that shape; of further axes all.
+    pub(crate) fn new(shape: &[usize], axes: impl IntoIterator<Item = Progression>) -> Self {
+        let ndim = shape.len().min(MOST_AXES);
+        let all = |axis: usize| Progression::new(0, shape[axis], 1);
+        let mut part = Self { axes: [Progression::EMPTY; MOST_AXES], ndim: ndim as u8, whole: 0 };
+        let mut given = axes.into_iter();
+        for axis in 0..ndim {
+            let indices = given.next().unwrap_or_else(|| all(axis));
+            part.axes[axis] = indices;
+            part.whole |= u8::from(indices == all(axis)) << axis;
+        }
+        // Where an axis that is not told apart is empty there is nothing at all.
+        if shape[ndim..].contains(&0) {
+            part.axes[0] = Progression::EMPTY;
+        }
+        part
+    }
+
+    pub(crate) fn whole(shape: &[usize]) -> Self {
+        Self::new(shape, [])
+    }
+
+    pub(crate) fn axes(&self) -> &[Progression] {
+        &self.axes[..usize::from(self.ndim)]
+    }
+
+    /// Along the first axis, from the first row that it has any of to the one after the last.
+    ///
+    /// ```
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// let _guard = a.claim_mut(3..7)?;
+    /// let Err(ClaimError::Own { held, part }) = a.claim_mut(5..) else { unreachable!() };
+    /// assert_eq!((held.rows(), part.rows()), (3..7, 5..10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn rows(&self) -> Range<usize> {
+        match self.axes().first() {
+            None => 0..1,
+            Some(rows) if rows.is_empty() => rows.first()..rows.first(),
+            Some(rows) => rows.first()..rows.last().saturating_add(1),
+        }
+    }
+
+    /// Whether any element is in both. An array without axes is one element.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.axes().iter().zip(other.axes()).all(|(a, b)| a.meets(*b))
+    }
+
+    /// Whether every element of the other is in this one.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        other.axes().iter().any(|axis| axis.is_empty())
+            || self.axes().iter().zip(other.axes()).all(|(a, b)| a.covers(*b))
+    }
+
+    /// The axis along which the two follow each other, alike in all others, and what both are there.
+    pub(crate) fn joined(&self, other: &Self) -> Option<(usize, Progression)> {
+        let mut differing =
+            (0..self.axes().len()).filter(|&axis| self.axes[axis] != other.axes[axis]);
+        let axis = differing.next()?;
+        if differing.next().is_some() {
+            return None;
+        }
+        Some((axis, self.axes[axis].joined(other.axes[axis])?))
+    }
+
+    /// Whether it has all indices along all axes but the first.
+    fn is_of_whole_rows(&self) -> bool {
+        let all = (1_u16 << self.ndim) - 1;
+        u16::from(self.whole) | 1 == all | 1
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.axes().iter().any(|axis| axis.is_empty())
+    }
+}
+
+/// Whether it is just those rows, of all else everything.
+///
+/// ```
+/// use ndarray::s;
+/// use ndshm_array::SharedArray2;
+///
+/// let a = SharedArray2::<f64>::zeros((4, 6))?;
+/// assert_eq!(*a.claim(1..3)?.part(), 1..3);
+/// assert_ne!(*a.claim(s![1..3, 1..])?.part(), 1..3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl PartialEq<Range<usize>> for Part {
+    fn eq(&self, rows: &Range<usize>) -> bool {
+        self.is_of_whole_rows()
+            && self.axes().first().is_none_or(|axis| axis.step() == 1)
+            && self.rows() == *rows
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_of_whole_rows() {
+            return match self.axes().first() {
+                None => f.write_str("the element"),
+                Some(rows) => write!(f, "rows {rows}"),
+            };
+        }
+        f.write_str("[")?;
+        for (i, axis) in self.axes().iter().enumerate() {
+            write!(f, "{}{axis}", if i > 0 { ", " } else { "" })?;
+        }
+        f.write_str("]")
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SHAPE: [usize; 2] = [6, 7];
+
+    fn axis(len: usize) -> impl Strategy<Value = Progression> {
+        (0..=len, 1..4_usize).prop_flat_map(move |(first, step)| {
+            (0..=(len - first).div_ceil(step)).prop_map(move |n| Progression::new(first, n, step))
+        })
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        (axis(SHAPE[0]), axis(SHAPE[1])).prop_map(|(i, j)| Part::new(&SHAPE, [i, j]))
+    }
+
+    fn elements(part: &Part) -> BTreeSet<[usize; 2]> {
+        let all = (0..SHAPE[0]).flat_map(|i| (0..SHAPE[1]).map(move |j| [i, j]));
+        all.filter(|index| part.axes().iter().zip(index).all(|(a, i)| a.contains(*i))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_set_of_elements(a in part(), b in part()) {
+            let (x, y) = (elements(&a), elements(&b));
+            prop_assert_eq!(a.overlaps(&b), !x.is_disjoint(&y), "{} and {}", a, b);
+            prop_assert_eq!(a.covers(&b), x.is_superset(&y), "{} and {}", a, b);
+            prop_assert_eq!(a.is_empty(), x.is_empty());
+            if let Some((axis, both)) = a.joined(&b).filter(|_| !a.is_empty() && !b.is_empty()) {
+                let mut axes = [a.axes()[0], a.axes()[1]];
+                axes[axis] = both;
+                prop_assert_eq!(elements(&Part::new(&SHAPE, axes)), &x | &y);
+            }
+        }
+    }
+
+    #[test]
+    fn it_reads_as_rows_where_it_is_of_whole_rows() {
+        assert_eq!(Part::whole(&SHAPE).to_string(), "rows 0..6");
+        assert_eq!(Part::new(&SHAPE, [Progression::new(1, 2, 3)]).to_string(), "rows 1..5;3");
+        let tile = [Progression::new(1, 2, 1), Progression::new(0, 3, 1)];
+        assert_eq!(Part::new(&SHAPE, tile).to_string(), "[1..3, 0..3]");
+        assert_eq!(Part::whole(&[]).to_string(), "the element");
+        assert_eq!(Part::whole(&[2; 6]).to_string(), "rows 0..2");
+    }
+
+    #[test]
+    fn one_element_overlaps_itself_and_axes_beyond_the_sixth_are_whole() {
+        assert!(Part::whole(&[]).overlaps(&Part::whole(&[])));
+        assert!(Part::whole(&[2; 9]).overlaps(&Part::whole(&[2; 9])));
+        assert!(!Part::whole(&[2, 2, 2, 2, 2, 2, 0]).overlaps(&Part::whole(&[2; 7])));
+    }
+}

@@ -1,0 +1,463 @@
+//! Getting at the elements of an array by claims.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ndarray::Dimension;
+
+use crate::array::SharedArray;
+use crate::claim::{
+    Claim, ClaimError, ENTRIES, Mode, Outside, Patience, Poison, PoisonedClaim, PoisonedPart,
+    ReadGuard, Refused, Select, Want, Whole, WriteGuard,
+};
+use crate::element::Element;
+
+/// What a claim gives: the guard, or why not.
+///
+/// ```
+/// use ndarray::Ix1;
+/// use ndshm_array::{ClaimResult, SharedArray1, WriteGuard};
+///
+/// fn zeroed(a: &SharedArray1<f64>) -> ClaimResult<WriteGuard<'_, f64, Ix1>> {
+///     let mut guard = a.write()?;
+///     guard.fill(0.0);
+///     Ok(guard)
+/// }
+/// let a = SharedArray1::from_elem(4, 0.5)?;
+/// assert_eq!(zeroed(&a)?.sum(), 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type ClaimResult<G> = Result<G, ClaimError<G>>;
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// Claims the whole array to read, and waits for writers as long as they live. Any number of
+    /// readers at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::from_elem((2, 3), 0.5)?;
+    /// let read = a.read()?;
+    /// assert_eq!((read.sum(), read.row(1).len()), (3.0, 3)); // all that ndarray reads with
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read(&self) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(.., Patience::Until(None))
+    }
+
+    /// As [`read`](Self::read), for at most `timeout` on the monotonic clock; a zero one looks once.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and `Overlap` or `Busy` when the time is up.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// let _writer = a.claim_mut(..5)?;
+    /// std::thread::scope(|s| {
+    ///     let other = s.spawn(|| match a.read_timeout(Duration::from_millis(5)) {
+    ///         Err(ClaimError::Overlap { held, .. }) => held,
+    ///         _ => unreachable!("rows are being written"),
+    ///     });
+    ///     assert_eq!(other.join().unwrap().rows(), 0..5);
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_timeout(&self, timeout: Duration) -> ClaimResult<ReadGuard<'_, T, D>> {
+        self.shared(.., Patience::timeout(timeout))
+    }
+
+    /// Claims the whole array to write, and waits for all others as long as they live.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let mut write = a.write()?;
+    /// write.fill(1.0);
+    /// write[[0, 2]] = 5.0;
+    /// drop(write); // others may go on
+    /// assert_eq!(a.read()?.sum(), 10.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write(&self) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(.., Patience::Until(None))
+    }
+
+    /// As [`write`](Self::write), for at most `timeout` on the monotonic clock; a zero one looks once.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write), and `Overlap` or `Busy` when the time is up.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// a.write_timeout(Duration::from_secs(1))?.fill(0.5); // nobody is in the way
+    /// assert_eq!(a.read()?.sum(), 5.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_timeout(&self, timeout: Duration) -> ClaimResult<WriteGuard<'_, T, D>> {
+        self.exclusive(.., Patience::timeout(timeout))
+    }
+
+    /// Claims a part to read, rows or a [slice](Select): refused where somebody else writes any of it. Does not wait for
+    /// whoever has it. Index 0 of the guard is the first one claimed.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::from_array(&ndarray::arr2(&[[1, 2], [3, 4], [5, 6]]))?;
+    /// let rows = a.claim(1..)?;
+    /// assert_eq!((rows.nrows(), rows[[0, 0]]), (2, 3));
+    /// let same = a.claim(..2)?; // any number of readers
+    /// # drop(same);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim<S: Select<D>>(&self, part: S) -> ClaimResult<ReadGuard<'_, T, S::Dim, D>> {
+        self.shared(part, Patience::Refuse)
+    }
+
+    /// As [`claim`](Self::claim), but waits for at most `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// let mut mine = a.claim_mut(..5)?;
+    /// // The rows of this very thread are not waited for:
+    /// let refused = a.claim_timeout(4..6, Duration::from_secs(9));
+    /// assert!(matches!(refused, Err(ClaimError::Own { held, .. }) if held.rows() == (0..5)));
+    /// mine.fill(1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_timeout<S: Select<D>>(
+        &self,
+        part: S,
+        timeout: Duration,
+    ) -> ClaimResult<ReadGuard<'_, T, S::Dim, D>> {
+        self.shared(part, Patience::timeout(timeout))
+    }
+
+    /// Claims a part to write, rows or a [slice](Select): refused where somebody else, in whatever process or thread, has
+    /// any of it, or waits for it. Does not wait. Several claims may be held at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((10, 3))?;
+    /// std::thread::scope(|s| {
+    ///     for band in [0..5, 5..10] {
+    ///         let a = &a; // another process would have a handle of its own
+    ///         s.spawn(move || a.claim_mut(band).unwrap().fill(1.0));
+    ///     }
+    /// });
+    /// assert_eq!(a.read()?.sum(), 30.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_mut<S: Select<D>>(&self, part: S) -> ClaimResult<WriteGuard<'_, T, S::Dim, D>> {
+        self.exclusive(part, Patience::Refuse)
+    }
+
+    /// As [`claim_mut`](Self::claim_mut), but waits for at most `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// std::thread::scope(|s| {
+    ///     for step in [1.0, 2.0] {
+    ///         let a = &a;
+    ///         // Both want the same rows; one waits for the other.
+    ///         s.spawn(move || {
+    ///             let rows = a.claim_mut_timeout(3..5, Duration::from_secs(10));
+    ///             *rows.expect("had in time") += step;
+    ///         });
+    ///     }
+    /// });
+    /// assert_eq!(a.read()?.sum(), 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_mut_timeout<S: Select<D>>(
+        &self,
+        part: S,
+        timeout: Duration,
+    ) -> ClaimResult<WriteGuard<'_, T, S::Dim, D>> {
+        self.exclusive(part, Patience::timeout(timeout))
+    }
+
+    /// Claims several parts to write, all at once or none: who takes one and then waits for another can
+    /// meet one that does so the other way round. Waits for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them; `Own` also where two of the parts overlap.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::from_array(&ndarray::arr1(&[1.0, 2.0, 3.0, 4.0]))?;
+    /// let [mut first, mut last] = a.claim_many_mut([0..1, 3..4], Duration::from_secs(1))?;
+    /// std::mem::swap(&mut first[0], &mut last[0]);
+    /// drop([first, last]);
+    /// assert_eq!(a.read()?, ndarray::arr1(&[4.0, 2.0, 3.0, 1.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_many_mut<S: Select<D>, const N: usize>(
+        &self,
+        parts: [S; N],
+        timeout: Duration,
+    ) -> ClaimResult<[WriteGuard<'_, T, S::Dim, D>; N]> {
+        self.guarded(parts, Mode::Exclusive, Patience::timeout(timeout), |part, claim| {
+            self.write_guard(part, claim)
+        })
+    }
+
+    /// As [`claim_many_mut`](Self::claim_many_mut), to read.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::from_elem(10, 0.5)?;
+    /// let [left, right] = a.claim_many([0..2, 7..10], Duration::from_secs(1))?;
+    /// assert_eq!((left.sum(), right.sum()), (1.0, 1.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_many<S: Select<D>, const N: usize>(
+        &self,
+        parts: [S; N],
+        timeout: Duration,
+    ) -> ClaimResult<[ReadGuard<'_, T, S::Dim, D>; N]> {
+        self.guarded(parts, Mode::Shared, Patience::timeout(timeout), |part, claim| {
+            self.read_guard(part, claim)
+        })
+    }
+
+    /// As [`claim`](Self::claim), for a guard that keeps the array itself and so may be kept anywhere
+    /// in this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use ndarray::Ix1;
+    /// use ndshm_array::{ReadGuard, SharedArray1};
+    ///
+    /// struct Window {
+    ///     rows: ReadGuard<'static, f64, Ix1>,
+    /// }
+    /// let a = SharedArray1::from_elem(10, 0.5)?;
+    /// let window = Window { rows: a.claim_owned(3..7)? };
+    /// drop(a);
+    /// assert_eq!(window.rows.sum(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_owned<S: Select<D>>(
+        &self,
+        part: S,
+    ) -> ClaimResult<ReadGuard<'static, T, S::Dim, D>>
+    where
+        D: 'static,
+    {
+        self.kept(|array| array.claim(part), ReadGuard::keeping)
+    }
+
+    /// As [`claim_mut`](Self::claim_mut), for a guard that keeps the array itself and so may be kept
+    /// anywhere in this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// let mut mine = a.claim_mut_owned(3..7)?;
+    /// mine.fill(0.5);
+    /// assert!(a.claim(..5).is_err());
+    /// drop(mine);
+    /// assert_eq!(a.read()?.sum(), 2.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_mut_owned<S: Select<D>>(
+        &self,
+        part: S,
+    ) -> ClaimResult<WriteGuard<'static, T, S::Dim, D>>
+    where
+        D: 'static,
+    {
+        self.kept(|array| array.claim_mut(part), WriteGuard::keeping)
+    }
+
+    /// Claims by way of a clone, which `keep` then puts into the guard.
+    fn kept<G>(
+        &self,
+        claim: impl FnOnce(&'static Self) -> ClaimResult<G>,
+        keep: impl FnOnce(G, Arc<Self>) -> G,
+    ) -> ClaimResult<G>
+    where
+        D: 'static,
+    {
+        let kept = Arc::new(self.clone());
+        // SAFETY: `kept` is on the heap, shared, and in the guard, which drops it after all that refers
+        // to it; the guard lends nothing for longer than it is borrowed itself.
+        let array: &'static Self = unsafe { &*Arc::as_ptr(&kept) };
+        match claim(array) {
+            Ok(guard) => Ok(keep(guard, kept)),
+            Err(e) => Err(e.map(|guard| keep(guard, kept))),
+        }
+    }
+
+    fn shared<S: Select<D>>(
+        &self,
+        part: S,
+        patience: Patience,
+    ) -> ClaimResult<ReadGuard<'_, T, S::Dim, D>> {
+        let guards = self
+            .guarded([part], Mode::Shared, patience, |part, claim| self.read_guard(part, claim));
+        only(guards)
+    }
+
+    fn exclusive<S: Select<D>>(
+        &self,
+        part: S,
+        patience: Patience,
+    ) -> ClaimResult<WriteGuard<'_, T, S::Dim, D>> {
+        let guards = self.guarded([part], Mode::Exclusive, patience, |part, claim| {
+            self.write_guard(part, claim)
+        });
+        only(guards)
+    }
+
+    /// `claim` is a shared one of `part`.
+    fn read_guard<'a, S: Select<D>>(
+        &'a self,
+        part: S,
+        claim: Claim<'a>,
+    ) -> ReadGuard<'a, T, S::Dim, D> {
+        // SAFETY: shared claims on the part exclude writers as long as the guard lives, and the view
+        // shows just the part.
+        let view = unsafe { part.view(self.raw_view()).deref_into_view() };
+        ReadGuard::new(view, claim)
+    }
+
+    /// `claim` is an exclusive one of `part`.
+    fn write_guard<'a, S: Select<D>>(
+        &'a self,
+        part: S,
+        claim: Claim<'a>,
+    ) -> WriteGuard<'a, T, S::Dim, D> {
+        // SAFETY: the raw view shows just the part, mapped read-write (only then is there a claim),
+        // and an exclusive claim on it excludes all others as long as the guard lives.
+        let view = unsafe { part.view(self.raw_view()).deref_into_view_mut() };
+        WriteGuard::new(view, claim, self.whole())
+    }
+
+    fn whole(&self) -> Whole<D> {
+        Whole::new(self.segment().data().cast::<T>().as_ptr(), self.raw_dim(), self.order())
+    }
+
+    fn guarded<'a, S: Select<D>, G, const N: usize>(
+        &'a self,
+        parts: [S; N],
+        mode: Mode,
+        patience: Patience,
+        guard: impl Fn(S, Claim<'a>) -> G,
+    ) -> ClaimResult<[G; N]> {
+        let shape = self.shape();
+        let (table, members) = self.segment().claims(shape).ok_or(ClaimError::ReadOnly)?;
+        let mut wants: [Option<Want>; N] = [None; N];
+        for (want, part) in wants.iter_mut().zip(&parts) {
+            let part = part.part(shape).map_err(|Outside { axis, asked, len }| {
+                ClaimError::OutOfBounds { axis, asked, len }
+            })?;
+            *want = Some((part, mode));
+        }
+        let wants = wants.map(|want| want.expect("filled in above"));
+        let mut at = [0; N];
+        let poison = table
+            .claim(members, &wants, &mut at, patience)
+            .map_err(|refused| self.refused(refused, &wants))?;
+        let mut granted = at.iter().zip(wants);
+        let guards = parts.map(|part| {
+            let (&index, want) = granted.next().expect("as many as parts");
+            guard(part, Claim::new(table, members, index, want))
+        });
+        if poison.is_empty() {
+            return Ok(guards);
+        }
+        let part = |&Poison { by, panicked, part }: &Poison| PoisonedPart {
+            part,
+            member: members.describe(by),
+            panicked,
+        };
+        let parts = poison.iter().map(part).collect();
+        Err(ClaimError::Poisoned(PoisonedClaim::new(guards, parts)))
+    }
+
+    #[cold]
+    fn refused<G>(&self, refused: Refused, wants: &[Want]) -> ClaimError<G> {
+        let Some(members) = self.segment().members() else { return ClaimError::ReadOnly };
+        match refused {
+            Refused::Overlap { part, held, by, waits } => {
+                ClaimError::Overlap { part, held, by: members.describe(by), waits }
+            }
+            Refused::Own { part, held } => ClaimError::Own { part, held },
+            Refused::Deadlock { part, held, by } => {
+                ClaimError::Deadlock { part, held, by: members.describe(by) }
+            }
+            Refused::Full => ClaimError::Full { most: ENTRIES },
+            Refused::Busy { by } => {
+                ClaimError::Busy { part: wants[0].0, by: by.map(|by| members.describe(by)) }
+            }
+            Refused::Forked => ClaimError::Forked,
+        }
+    }
+}
+
+/// The guard of a single part.
+fn only<G>(guards: ClaimResult<[G; 1]>) -> ClaimResult<G> {
+    match guards {
+        Ok([guard]) => Ok(guard),
+        Err(e) => Err(e.map(|[guard]| guard)),
+    }
+}
