@@ -6,6 +6,7 @@ use std::time::Duration;
 use ndarray::Dimension;
 
 use crate::array::SharedArray;
+use crate::atomic::{AtomicElement, AtomicGuard};
 use crate::claim::{
     Claim, ClaimError, ENTRIES, Mode, Outside, Patience, Poison, PoisonedClaim, PoisonedPart,
     ReadGuard, Refused, Select, Want, Whole, WriteGuard,
@@ -270,6 +271,55 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         })
     }
 
+    /// Claims a part for atomic operations, by any number of processes and threads at once: refused where
+    /// anybody has a view of any of it. Does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let counts = SharedArray1::<u32>::zeros(10)?;
+    /// let (one, other) = (counts.claim_atomic(..)?, counts.claim_atomic(5..)?);
+    /// one.fetch_add(7, 1);
+    /// assert_eq!(other.load(2), 1);
+    /// assert!(counts.read().is_err()); // a view, while others write
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_atomic<S: Select<D>>(&self, part: S) -> ClaimResult<AtomicGuard<'_, T, S::Dim>>
+    where
+        T: AtomicElement,
+    {
+        self.atomic(part, Patience::Refuse)
+    }
+
+    /// As [`claim_atomic`](Self::claim_atomic), but waits for at most `timeout` on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`], any of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let counts = SharedArray1::<u32>::zeros(10)?;
+    /// counts.claim_atomic_timeout(.., Duration::from_secs(1))?.fetch_add(7, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn claim_atomic_timeout<S: Select<D>>(
+        &self,
+        part: S,
+        timeout: Duration,
+    ) -> ClaimResult<AtomicGuard<'_, T, S::Dim>>
+    where
+        T: AtomicElement,
+    {
+        self.atomic(part, Patience::timeout(timeout))
+    }
+
     /// As [`claim`](Self::claim), for a guard that keeps the array itself and so may be kept anywhere
     /// in this thread.
     ///
@@ -366,6 +416,20 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
             self.write_guard(part, claim)
         });
         only(guards)
+    }
+
+    fn atomic<S: Select<D>>(
+        &self,
+        part: S,
+        patience: Patience,
+    ) -> ClaimResult<AtomicGuard<'_, T, S::Dim>>
+    where
+        T: AtomicElement,
+    {
+        only(self.guarded([part], Mode::Atomic, patience, |part, claim| {
+            // Mapped read-write, since there is a claim.
+            AtomicGuard::new(part.view(self.raw_view()), claim)
+        }))
     }
 
     /// `claim` is a shared one of `part`.

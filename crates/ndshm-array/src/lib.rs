@@ -32,6 +32,7 @@
 mod access;
 mod aliases;
 mod array;
+mod atomic;
 mod claim;
 mod claims;
 mod element;
@@ -52,6 +53,7 @@ pub use aliases::{
     SharedArrayD,
 };
 pub use array::SharedArray;
+pub use atomic::{AtomicElement, AtomicGuard};
 pub use claim::{
     ClaimError, Outside, Part, PoisonedClaim, PoisonedPart, ReadGuard, Select, WriteGuard,
 };

@@ -389,6 +389,18 @@ macro_rules! boxed {
     )+};
 }
 
+impl<T, D> From<ClaimError<crate::atomic::AtomicGuard<'_, T, D>>> for Box<dyn Error> {
+    fn from(e: ClaimError<crate::atomic::AtomicGuard<'_, T, D>>) -> Self {
+        e.without_guard().into()
+    }
+}
+
+impl<T, D> From<ClaimError<crate::atomic::AtomicGuard<'_, T, D>>> for Box<dyn Error + Send + Sync> {
+    fn from(e: ClaimError<crate::atomic::AtomicGuard<'_, T, D>>) -> Self {
+        e.without_guard().into()
+    }
+}
+
 boxed! {
     ReadGuard => dyn Error,
     ReadGuard => dyn Error + Send + Sync,
