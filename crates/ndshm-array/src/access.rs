@@ -7,8 +7,7 @@ use ndarray::{ArrayView, ArrayViewMut, Axis, Dimension, RawArrayViewMut, ShapeBu
 
 use crate::array::SharedArray;
 use crate::claim::{
-    Claim, ClaimError, ENTRIES, Mode, Patience, Poison, PoisonedClaim, PoisonedPart, ReadGuard,
-    Refused, Rows, WriteGuard, resolve,
+    Claim, ClaimError, Mode, Patience, PoisonedClaim, ReadGuard, Rows, WriteGuard, resolve,
 };
 use crate::element::Element;
 use crate::npy::Order;
@@ -331,29 +330,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         match table.claim(members, rows, mode, patience) {
             Ok((claim, poison)) if poison.is_empty() => Ok(guard(claim)),
             Ok((claim, poison)) => {
-                let part = |&Poison { by, panicked, rows }: &Poison| PoisonedPart {
-                    rows: rows.range(),
-                    member: members.describe(by),
-                    panicked,
-                };
-                let parts = poison.iter().map(part).collect();
+                let parts = poison.iter().map(|poison| poison.explain(members)).collect();
                 Err(ClaimError::Poisoned(PoisonedClaim::new(guard(claim), parts)))
             }
-            Err(refused) => Err(match refused {
-                Refused::Overlap { by, rows: held } => ClaimError::Overlap {
-                    rows: rows.range(),
-                    held: held.range(),
-                    by: members.describe(by),
-                },
-                Refused::Own { rows: held } => {
-                    ClaimError::Own { rows: rows.range(), held: held.range() }
-                }
-                Refused::Full => ClaimError::Full { most: ENTRIES },
-                Refused::Busy { by } => {
-                    ClaimError::Busy { rows: rows.range(), by: by.map(|by| members.describe(by)) }
-                }
-                Refused::Forked => ClaimError::Forked,
-            }),
+            Err(refused) => Err(refused.explain(rows, members)),
         }
     }
 }

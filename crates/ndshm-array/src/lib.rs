@@ -13,6 +13,7 @@
 //! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`], [`PoisonedPart`]: getting at the elements.
 //! - [`Element`]: what an array can hold.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
+//! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
 //!
 //! ```
@@ -38,6 +39,7 @@ mod error;
 mod format;
 mod geometry;
 mod handle;
+pub mod inspect;
 mod instance;
 mod mutex;
 pub mod npy;

@@ -4,9 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-use ndshm_sync::Member;
+use ndshm_sync::{Member, Members};
 
 use super::guard::{ReadGuard, WriteGuard};
+use super::rows::Rows;
+use super::table::{ENTRIES, Poison, Refused};
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
 /// kin did not simply return a guard.
@@ -238,6 +240,32 @@ impl<G> ClaimError<G> {
             Self::Full { most } => ClaimError::Full { most },
             Self::Busy { rows, by } => ClaimError::Busy { rows, by },
             Self::ReadOnly => ClaimError::ReadOnly,
+            Self::Forked => ClaimError::Forked,
+        }
+    }
+}
+
+impl Poison {
+    pub(crate) fn explain(&self, members: &Members<'_>) -> PoisonedPart {
+        PoisonedPart {
+            rows: self.rows.range(),
+            member: members.describe(self.by),
+            panicked: self.panicked,
+        }
+    }
+}
+
+impl Refused {
+    /// Why `rows` were not had, for people.
+    pub(crate) fn explain<G>(self, rows: Rows, members: &Members<'_>) -> ClaimError<G> {
+        let rows = rows.range();
+        match self {
+            Self::Overlap { by, rows: held } => {
+                ClaimError::Overlap { rows, held: held.range(), by: members.describe(by) }
+            }
+            Self::Own { rows: held } => ClaimError::Own { rows, held: held.range() },
+            Self::Full => ClaimError::Full { most: ENTRIES },
+            Self::Busy { by } => ClaimError::Busy { rows, by: by.map(|by| members.describe(by)) },
             Self::Forked => ClaimError::Forked,
         }
     }

@@ -7,9 +7,10 @@ mod lock;
 mod operand;
 mod ops;
 mod rows;
+mod seen;
 mod table;
 
 pub use error::{ClaimError, PoisonedClaim, PoisonedPart};
 pub use guard::{ReadGuard, WriteGuard};
 pub(crate) use rows::{Rows, resolve};
-pub(crate) use table::{Claim, ClaimTable, ENTRIES, Mode, Patience, Poison, Refused};
+pub(crate) use table::{Claim, ClaimTable, Mode, Patience};

@@ -15,11 +15,11 @@ pub(crate) const ENTRIES: usize = 1024;
 /// The entry stands for a claim of the member that the word names.
 const HELD: u64 = 1 << 31;
 /// The claim is exclusive.
-const EXCLUSIVE: u64 = 1 << 30;
+pub(super) const EXCLUSIVE: u64 = 1 << 30;
 /// The entry stands for a part that the member left half-changed.
-const POISONED: u64 = 1 << 29;
+pub(super) const POISONED: u64 = 1 << 29;
 /// It panicked; otherwise it died.
-const PANICKED: u64 = 1 << 28;
+pub(super) const PANICKED: u64 = 1 << 28;
 const OWNER: u64 = 0xffff_ffff_0000_ffff;
 
 /// The table of claims. Valid when zeroed.
@@ -55,7 +55,7 @@ const OWNER: u64 = 0xffff_ffff_0000_ffff;
 #[derive(Debug)]
 pub(crate) struct ClaimTable {
     pub(super) lock: RawMutex,
-    released: EventCount,
+    pub(super) released: EventCount,
     used: AtomicU32,
     reserved: [u32; 7],
     entries: [Entry; ENTRIES],
@@ -63,7 +63,7 @@ pub(crate) struct ClaimTable {
 
 #[repr(C)]
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     state: AtomicU64,
     start: AtomicU64,
     end: AtomicU64,
@@ -270,7 +270,7 @@ impl ClaimTable {
         }
     }
 
-    fn used(&self) -> &[Entry] {
+    pub(super) fn used(&self) -> &[Entry] {
         // A corrupted count is cut to what there is.
         let used = self.used.load(Ordering::Acquire) as usize;
         &self.entries[..used.min(ENTRIES)]
@@ -292,7 +292,7 @@ impl ClaimTable {
 impl Entry {
     /// The state word and the owner in it; `None` for a free entry. Acquire: with the state come
     /// the fields, and what a former owner wrote to the rows.
-    fn state(&self) -> Option<(u64, MemberId)> {
+    pub(super) fn state(&self) -> Option<(u64, MemberId)> {
         let state = self.state.load(Ordering::Acquire);
         // A word that names nobody was corrupted; then nobody holds it.
         MemberId::from_bits(state & OWNER).map(|owner| (state, owner))
@@ -306,7 +306,7 @@ impl Entry {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "written from a usize")]
-    fn rows(&self) -> Rows {
+    pub(super) fn rows(&self) -> Rows {
         let [start, end] = [&self.start, &self.end].map(|n| n.load(Ordering::Relaxed) as usize);
         Rows { start, end }
     }

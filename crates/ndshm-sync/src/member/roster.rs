@@ -72,7 +72,9 @@ impl<'a> Roster<'a> {
             0 | VERSION => Ok(Self { file, at, table }),
             found => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("its table of members says version {found:#x}, this build reads {VERSION:#x}"),
+                format!(
+                    "its table of members says version {found:#x}, this build reads {VERSION:#x}"
+                ),
             )),
         }
     }
