@@ -32,11 +32,12 @@
 //! | | |
 //! |---|---|
 //! | [`SharedBuffer`] | a segment, mapped: its bytes, name, handle |
-//! | [`BufferOptions`] | creates, opens and removes: directory, read-only, persist, foreign owner |
+//! | [`BufferOptions`] | creates, opens, lists and removes: directory, read-only, persist, foreign owner |
+//! | [`SegmentInfo`], [`Attached`] | what there is: size, owner, mode, age, who has it, whether it is an orphan |
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//! | [`CreateError`], [`OpenError`], [`ListError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
@@ -47,7 +48,8 @@
 //! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
 //!   or exiting elsewhere, and never from a *new* segment that took the name meanwhile.
 //! - As long as a process has a segment mapped it holds a lock on a byte of the file, which the kernel drops at its
-//!   death, SIGKILL included: what a killed creator left behind can be told from what lives.
+//!   death, SIGKILL included: what a killed creator left behind can be told from what lives. [`BufferOptions::gc`]
+//!   removes the former, and nothing else.
 //!
 //! # What is not here
 //!
@@ -68,7 +70,9 @@ mod creator;
 mod error;
 mod handle;
 mod id;
+mod info;
 mod lifecycle;
+mod listing;
 mod mapping;
 mod name;
 mod open;
@@ -85,10 +89,11 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
+    CreateError, ListError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;
+pub use info::{Attached, SegmentInfo};
 pub use name::NameError;
 pub use options::BufferOptions;
 pub use per_process::PerProcess;

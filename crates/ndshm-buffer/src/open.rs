@@ -116,6 +116,7 @@ fn purpose(options: &BufferOptions) -> Purpose {
     Purpose {
         writable: !options.read_only,
         lock: Lock::Shared,
+        patient: true,
         foreign_owner: options.foreign_owner,
     }
 }
@@ -177,12 +178,12 @@ fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<
     }
 }
 
-fn hold_error(error: HoldError, place: &Place) -> OpenError {
+pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
     let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
     match error {
         HoldError::Directory(source) => OpenError::Directory { dir, source },
         HoldError::NotFound => OpenError::NotFound { path, dir },
-        HoldError::Unstable => OpenError::Unstable { path },
+        HoldError::Unstable | HoldError::Busy => OpenError::Unstable { path },
         HoldError::Unfit(unfit) => unfit_error(unfit, &path),
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }

@@ -23,7 +23,7 @@ use crate::buffer::SharedBuffer;
 pub const TYPED_MAGIC: [u8; 8] = *b"\x7fNDSHM\r\n";
 
 /// From the end of the segment to the magic.
-const FROM_END: usize = 64;
+pub(crate) const FROM_END: usize = 64;
 
 pub(crate) fn is_typed(buffer: &SharedBuffer) -> bool {
     let mut magic = [0; TYPED_MAGIC.len()];

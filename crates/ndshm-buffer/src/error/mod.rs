@@ -2,10 +2,12 @@
 
 mod access;
 mod create;
+mod list;
 mod open;
 mod remove;
 
 pub use access::{RangeError, WriteError};
 pub use create::{CreateError, Shortage};
+pub use list::ListError;
 pub use open::OpenError;
 pub use remove::{PersistError, RemoveError};
