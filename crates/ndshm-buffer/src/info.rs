@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::growth::Trailer;
 use crate::id::SegmentId;
 use crate::name::Place;
 use crate::sys::{self, FileFacts};
@@ -36,13 +37,15 @@ pub struct SegmentInfo {
 pub(crate) struct Contents {
     in_use: bool,
     typed: bool,
+    growth: Option<Trailer>,
 }
 
 impl Contents {
     /// From the PRESENCE byte and the end of the file.
-    pub(crate) fn of(in_use: bool, end: Option<[u8; FROM_END]>) -> Self {
+    pub(crate) fn of(in_use: bool, end: Option<[u8; FROM_END]>, file_len: u64) -> Self {
         let typed = end.is_some_and(|end| end.starts_with(&TYPED_MAGIC));
-        Self { in_use, typed }
+        let growth = end.and_then(|end| Trailer::parse(&end, file_len).ok()?);
+        Self { in_use, typed, growth }
     }
 }
 
@@ -77,7 +80,17 @@ impl SegmentInfo {
     /// How many bytes it has.
     #[allow(clippy::len_without_is_empty, reason = "a segment is never empty")]
     pub fn len(&self) -> u64 {
-        self.facts.len
+        self.growth().map_or(self.facts.len, |growth| growth.len)
+    }
+
+    /// How many bytes it can have: as many as it has, unless it was created to
+    /// [grow](crate::BufferOptions::capacity).
+    pub fn capacity(&self) -> u64 {
+        self.growth().map_or(self.facts.len, |growth| growth.capacity)
+    }
+
+    fn growth(&self) -> Option<Trailer> {
+        self.contents?.growth
     }
 
     /// How many bytes of memory are set aside for it.

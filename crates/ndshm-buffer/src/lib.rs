@@ -37,12 +37,13 @@
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`ListError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
 //! - A process maps a segment **once** for each access (read-write, read-only), however often it opens it: two opens give
 //!   one address. Segments of 2 MiB and more begin at a 2 MiB boundary, ready for huge pages.
+//! - A segment created with a [capacity](BufferOptions::capacity) [grows](SharedBuffer::grow) in place; no address changes.
 //! - Symbolic links are not followed; a segment of another user, with further hard links, or of another file type is
 //!   refused.
 //! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
@@ -54,7 +55,7 @@
 //! # What is not here
 //!
 //! Locks, element types and views: `ndshm-sync` supplies locks for any shared memory, `ndshm-array` builds arrays on both.
-//! Nothing here orders the writes of several processes. Segments do not grow. Other systems than Linux are not supported
+//! Nothing here orders the writes of several processes. Other systems than Linux are not supported
 //! yet.
 #![cfg_attr(
     not(feature = "serde"),
@@ -68,6 +69,7 @@ mod copy;
 mod create;
 mod creator;
 mod error;
+mod growth;
 mod handle;
 mod id;
 mod info;
@@ -89,7 +91,8 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, ListError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
+    CreateError, GrowError, ListError, OpenError, PersistError, RangeError, RemoveError, Shortage,
+    WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;

@@ -69,7 +69,7 @@ fn examine(dir: BorrowedFd<'_>, place: Place, seen: FileFacts) -> Option<Segment
 fn look_into(fd: &OwnedFd, facts: &FileFacts) -> io::Result<Contents> {
     let in_use = sys::is_locked(fd.as_fd(), PRESENCE)?;
     let end = sys::read_end(fd.as_fd(), facts.len)?;
-    Ok(Contents::of(in_use, end))
+    Ok(Contents::of(in_use, end, facts.len))
 }
 
 /// Removes the names of the orphans of a directory; gives those that this call removed.

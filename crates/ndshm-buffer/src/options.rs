@@ -33,11 +33,12 @@ pub struct BufferOptions {
     pub(crate) read_only: bool,
     pub(crate) persist: bool,
     pub(crate) foreign_owner: bool,
+    pub(crate) capacity: Option<usize>,
 }
 
 impl BufferOptions {
     pub(crate) fn new() -> Self {
-        Self { dir: None, read_only: false, persist: false, foreign_owner: false }
+        Self { dir: None, read_only: false, persist: false, foreign_owner: false, capacity: None }
     }
 
     /// The directory of named segments. Without this it is `NDSHM_DIR`, or /dev/shm where that is not set.
@@ -82,6 +83,22 @@ impl BufferOptions {
     /// ```
     pub fn persist(mut self, persist: bool) -> Self {
         self.persist = persist;
+        self
+    }
+
+    /// Creates a segment that can [grow](SharedBuffer::grow) in place, up to so many bytes; other processes see it grow.
+    ///
+    /// Its file has room for all of them from the beginning, and two pages at most beside; memory is taken only for its
+    /// length. Nothing that opens a segment takes note of this: it asks the segment.
+    ///
+    /// ```
+    /// let options = ndshm_buffer::SharedBuffer::options().capacity(1 << 20);
+    /// let buffer = options.anonymous(64)?;
+    /// assert_eq!((buffer.len(), buffer.capacity()), (64, 1 << 20));
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = Some(capacity);
         self
     }
 

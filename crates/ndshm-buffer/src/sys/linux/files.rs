@@ -122,11 +122,21 @@ pub(crate) fn seal_length(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(fd, seals)?)
 }
 
-/// Sets the length and has the filesystem set aside every page of it.
-pub(crate) fn reserve(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    again(|| rustix::fs::ftruncate(fd, len))?;
-    in_steps(len, |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), at, part))?;
-    Ok(())
+/// Sets the length; no page of it is set aside yet.
+pub(crate) fn set_length(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    Ok(again(|| rustix::fs::ftruncate(fd, len))?)
+}
+
+/// Has the filesystem set aside the pages of a part of the file, within its length.
+pub(crate) fn reserve_part(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let allocate = |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset + at, part);
+    Ok(in_steps(len, allocate)?)
+}
+
+/// Gives the pages of a part of the file back to the filesystem; the part reads as zeroes.
+pub(crate) fn give_back(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(again(|| rustix::fs::fallocate(fd, flags, offset, len))?)
 }
 
 /// Covers `0..len` with calls that may be interrupted, in shorter steps after each interruption.
@@ -146,7 +156,7 @@ fn in_steps(
     Ok(())
 }
 
-/// True where the error of [`reserve`] means that there is no room.
+/// True where the error of [`reserve_part`] means that there is no room.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT))
 }
@@ -218,14 +228,16 @@ pub(crate) fn descriptor_of(pid: u32, fd: RawFd) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/fd/{fd}"))
 }
 
-/// A description of its own for the file behind `fd`, or a duplicate of `fd` where /proc cannot give one.
-#[cfg(feature = "serde")]
+/// A description of its own for the file behind `fd`, by way of /proc.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
     let path = format!("{OWN_DESCRIPTORS}/{}", raw(fd));
-    match again(|| rustix::fs::open(&path, access(writable), Mode::empty())) {
-        Ok(fd) => Ok(fd),
-        Err(_) => Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?),
-    }
+    Ok(again(|| rustix::fs::open(&path, access(writable), Mode::empty()))?)
+}
+
+/// The same, or a duplicate of `fd` where /proc cannot give one.
+#[cfg(feature = "serde")]
+pub(crate) fn reopen_or_duplicate(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
+    reopen(fd, writable).or_else(|_| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?))
 }
 
 /// A descriptor that a program started later does not inherit.

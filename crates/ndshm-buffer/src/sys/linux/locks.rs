@@ -6,6 +6,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// Held exclusively by whoever lets the segment grow.
+pub(crate) const GROWTH: i64 = (1 << 62) - 3;
+
 /// Held exclusively by whoever removes the name, over the check and the removal; shared by whoever attaches.
 pub(crate) const LIFECYCLE: i64 = (1 << 62) - 2;
 
