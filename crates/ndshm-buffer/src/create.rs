@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::buffer::SharedBuffer;
 use crate::creator::Creator;
 use crate::error::CreateError;
+use crate::growth::{self, Trailer};
 use crate::id::SegmentId;
-use crate::mapping::{Access, Key, Mapping};
+use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
 use crate::registry;
@@ -80,17 +81,39 @@ impl Draft<'_> {
         if self.len == 0 {
             return Err(CreateError::Empty { segment: segment() });
         }
-        if self.len > isize::MAX as usize {
-            return Err(CreateError::TooLong { segment: segment(), asked: self.len as u64 });
+        let asked = self.options.capacity.unwrap_or(self.len);
+        if asked < self.len {
+            let (len, capacity) = (self.len, asked);
+            return Err(CreateError::Capacity { segment: segment(), len, capacity });
         }
+        let asked = asked as u64;
+        let file_len = self.file_len().filter(|&len| len <= isize::MAX as usize);
+        let file_len =
+            file_len.ok_or_else(|| CreateError::TooLong { segment: segment(), asked })?;
         match sys::file_size_limit() {
-            Some(limit) if self.len as u64 > limit => Err(CreateError::FileSizeLimit {
+            Some(limit) if file_len as u64 > limit => Err(CreateError::FileSizeLimit {
                 segment: segment(),
-                asked: self.len as u64,
+                asked: file_len as u64,
                 limit,
             }),
             _ => Ok(()),
         }
+    }
+
+    /// How long the file is to be; `None` where no number is so great.
+    fn file_len(&self) -> Option<usize> {
+        self.options.capacity.map_or(Some(self.len), growth::file_len)
+    }
+
+    /// Sets the length of the file and reserves what is in use of it.
+    fn reserve(&self, fd: BorrowedFd<'_>, file_len: u64) -> io::Result<()> {
+        sys::set_length(fd, file_len)?;
+        sys::reserve_part(fd, 0, self.len as u64)?;
+        if self.options.capacity.is_none() {
+            return Ok(());
+        }
+        let trailer = growth::TRAILER as u64;
+        sys::reserve_part(fd, file_len - trailer, trailer)
     }
 
     /// Reserves, maps and initialises a file that nobody else can reach yet.
@@ -100,7 +123,8 @@ impl Draft<'_> {
         dir: Option<BorrowedFd<'_>>,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Region, E> {
-        sys::reserve(fd, self.len as u64).map_err(|source| {
+        let file_len = self.file_len().unwrap_or(self.len);
+        self.reserve(fd, file_len as u64).map_err(|source| {
             if sys::is_full(&source) {
                 let lack = room::lack(dir.zip(self.place.map(Place::dir)));
                 self.no_space(lack, Some(source))
@@ -108,11 +132,16 @@ impl Draft<'_> {
                 self.os("reserve it", source)
             }
         })?;
-        let region = Region::map(fd, self.len, true).map_err(|source| self.os("map it", source))?;
+        let region = Region::map(fd, file_len, true).map_err(|source| self.os("map it", source))?;
         // SAFETY: `len` bytes, at most isize::MAX, are mapped readable and writable while `region` lives (invariants 1
         // and 2 of `Region`), which is longer than `bytes`. They are this call's alone: the file has no name, `fd` is
         // known to nobody, and neither the registry nor any buffer has the mapping yet.
         let bytes = unsafe { slice::from_raw_parts_mut(region.start().as_ptr(), region.len()) };
+        let (bytes, rest) = bytes.split_at_mut(self.len);
+        if let (Some(capacity), Some(end)) = (self.options.capacity, rest.last_chunk_mut()) {
+            let trailer = Trailer { capacity: capacity as u64, len: self.len as u64 };
+            *end = trailer.to_bytes(file_len as u64);
+        }
         init(bytes)?;
         Ok(region)
     }
@@ -128,7 +157,7 @@ impl Draft<'_> {
         let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         let id = SegmentId::of(&facts);
         let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {
-            Ok::<_, CreateError>((region, fd))
+            Ok::<_, CreateError>(Parts { region, fd, capacity: self.options.capacity })
         })?;
         Ok((mapping, id))
     }

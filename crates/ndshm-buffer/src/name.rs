@@ -89,6 +89,11 @@ impl Place {
         Ok(Self { path: dir.join(&file), dir, name: name.to_owned(), file })
     }
 
+    /// The place of a file of that name in a directory, if a segment can have it.
+    pub(crate) fn of_file(dir: &Path, file: &str) -> Option<Self> {
+        Self::new(dir, file.strip_prefix(PREFIX)?).ok()
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use crate::buffer::SharedBuffer;
 use crate::error::OpenError;
+use crate::growth::{self, Trailer, Unreadable};
 use crate::id::SegmentId;
 use crate::lifecycle::{HoldError, Purpose, Unfit, hold};
-use crate::mapping::{Access, Key, Mapping};
+use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
 use crate::registry;
@@ -19,6 +20,7 @@ use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) id: SegmentId,
+    /// The length of its file.
     pub(crate) len: u64,
 }
 
@@ -52,7 +54,7 @@ pub(crate) fn held_elsewhere(
     let access = Access::read_only(options.read_only);
     // Mapped here already, so alive, and nothing else has its id: true where /proc is missing, too.
     if let Some(mapping) = registry::find(Key { id: expected.id, access })
-        && mapping.len() as u64 == expected.len
+        && mapping.file_len() as u64 == expected.len
     {
         return Ok(SharedBuffer::from_parts(mapping, None, None));
     }
@@ -104,7 +106,7 @@ pub(crate) fn inherited(
     }
     attachable(&facts, path)?;
     let mapping = attach(facts, access, path, || {
-        let own = sys::reopen(fd, access.writable())
+        let own = sys::reopen_or_duplicate(fd, access.writable())
             .map_err(|source| os(path, "duplicate its descriptor", source))?;
         mark(&own, path)?;
         Ok(own)
@@ -116,6 +118,7 @@ fn purpose(options: &BufferOptions) -> Purpose {
     Purpose {
         writable: !options.read_only,
         lock: Lock::Shared,
+        patient: true,
         foreign_owner: options.foreign_owner,
     }
 }
@@ -133,14 +136,29 @@ fn attach(
         let fd = supply()?;
         let region = Region::map(fd.as_fd(), len, access.writable())
             .map_err(|source| os(path, "map it", source))?;
-        Ok::<_, OpenError>((region, fd))
+        let capacity = capacity(&fd, facts.len, path)?;
+        Ok::<_, OpenError>(Parts { region, fd, capacity })
     })?;
-    if mapping.len() != len {
+    if mapping.file_len() != len {
         // Somebody has resized the file under a mapping of this process: parts of that may be gone.
-        let mapped = mapping.len();
+        let mapped = mapping.file_len();
         return Err(OpenError::Resized { path: path.to_owned(), mapped, len });
     }
     Ok(mapping)
+}
+
+/// How far the segment can grow, as its file says at the end; `None` where it cannot.
+fn capacity(fd: &OwnedFd, len: u64, path: &Path) -> Result<Option<usize>, OpenError> {
+    let path = || path.to_owned();
+    let read = Trailer::of(fd.as_fd(), len);
+    match read.map_err(|source| os(&path(), "read the end of it", source))? {
+        // `parse` has seen that a process can address it.
+        Ok(trailer) => Ok(trailer.and_then(|trailer| usize::try_from(trailer.capacity).ok())),
+        Err(Unreadable::Version(found)) => {
+            Err(OpenError::Version { path: path(), found, known: growth::VERSION })
+        }
+        Err(Unreadable::Damaged(what)) => Err(OpenError::Damaged { path: path(), what }),
+    }
 }
 
 fn mark(fd: &OwnedFd, path: &Path) -> Result<(), OpenError> {
@@ -177,12 +195,12 @@ fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<
     }
 }
 
-fn hold_error(error: HoldError, place: &Place) -> OpenError {
+pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
     let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
     match error {
         HoldError::Directory(source) => OpenError::Directory { dir, source },
         HoldError::NotFound => OpenError::NotFound { path, dir },
-        HoldError::Unstable => OpenError::Unstable { path },
+        HoldError::Unstable | HoldError::Busy => OpenError::Unstable { path },
         HoldError::Unfit(unfit) => unfit_error(unfit, &path),
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }

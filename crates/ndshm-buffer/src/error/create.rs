@@ -33,6 +33,18 @@ pub enum CreateError {
         /// The length asked for.
         asked: u64,
     },
+    /// The segment was to grow up to less than its first length.
+    #[error(
+        "{segment}: a capacity of {capacity} bytes was asked for with a length of {len}; ask for a greater capacity"
+    )]
+    Capacity {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The length asked for.
+        len: usize,
+        /// The capacity asked for.
+        capacity: usize,
+    },
     /// The process may not make a file of this length.
     #[error(
         "{segment}: {asked} bytes asked for, but the file size limit of this process is {limit}; \

@@ -2,10 +2,14 @@
 
 mod access;
 mod create;
+mod grow;
+mod list;
 mod open;
 mod remove;
 
 pub use access::{RangeError, WriteError};
 pub use create::{CreateError, Shortage};
+pub use grow::GrowError;
+pub use list::ListError;
 pub use open::OpenError;
 pub use remove::{PersistError, RemoveError};

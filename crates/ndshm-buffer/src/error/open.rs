@@ -28,6 +28,27 @@ pub enum OpenError {
         /// How many the file has.
         len: usize,
     },
+    /// It can grow, and says how in a format that this version of the crate does not know.
+    #[error(
+        "{}: is a growable segment of format version {found}, and this program knows version {known}; \
+         open it with the version of ndshm-buffer that made it", path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u32,
+        /// The version that is known.
+        known: u32,
+    },
+    /// It says that it can grow, but what it says of that cannot be.
+    #[error("{}: is damaged: {what}; remove it and create the segment anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// It holds more than bytes: locks, typed values, which safe code must not touch.
     #[error(
         "{segment}: belongs to a layer above raw buffers (an array, a lock); open it with the crate that made it"

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, SealFlags, Stat,
@@ -21,7 +22,13 @@ pub(crate) struct FileFacts {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
     pub(crate) len: u64,
+    /// What the filesystem has set aside for it, in bytes.
+    pub(crate) reserved: u64,
     pub(crate) owner: u32,
+    pub(crate) group: u32,
+    /// Who may read and write it: the lowest nine bits.
+    pub(crate) mode: u32,
+    pub(crate) modified: SystemTime,
     pub(crate) links: u64,
     pub(crate) kind: FileKind,
     /// The mark that the name outlives its creator.
@@ -43,7 +50,11 @@ impl From<Stat> for FileFacts {
             dev: stat.st_dev.into(),
             ino: stat.st_ino.into(),
             len: u64::try_from(stat.st_size).unwrap_or(0),
+            reserved: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             owner: stat.st_uid,
+            group: stat.st_gid,
+            mode: stat.st_mode & 0o777,
+            modified: moment(stat.st_mtime.into(), stat.st_mtime_nsec.try_into().unwrap_or(0)),
             links: stat.st_nlink.into(),
             kind: match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => FileKind::Regular,
@@ -57,6 +68,17 @@ impl From<Stat> for FileFacts {
             sticky: Mode::from_raw_mode(stat.st_mode).contains(Mode::SVTX),
         }
     }
+}
+
+/// Seconds and nanoseconds since 1970.
+fn moment(seconds: i64, nanos: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let base = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(whole)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(whole)
+    };
+    base.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanos.into())
 }
 
 /// A handle on a directory, for looking up names in it; needs no permission to list it.
@@ -100,11 +122,21 @@ pub(crate) fn seal_length(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(fd, seals)?)
 }
 
-/// Sets the length and has the filesystem set aside every page of it.
-pub(crate) fn reserve(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    again(|| rustix::fs::ftruncate(fd, len))?;
-    in_steps(len, |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), at, part))?;
-    Ok(())
+/// Sets the length; no page of it is set aside yet.
+pub(crate) fn set_length(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    Ok(again(|| rustix::fs::ftruncate(fd, len))?)
+}
+
+/// Has the filesystem set aside the pages of a part of the file, within its length.
+pub(crate) fn reserve_part(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let allocate = |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset + at, part);
+    Ok(in_steps(len, allocate)?)
+}
+
+/// Gives the pages of a part of the file back to the filesystem; the part reads as zeroes.
+pub(crate) fn give_back(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(again(|| rustix::fs::fallocate(fd, flags, offset, len))?)
 }
 
 /// Covers `0..len` with calls that may be interrupted, in shorter steps after each interruption.
@@ -124,7 +156,7 @@ fn in_steps(
     Ok(())
 }
 
-/// True where the error of [`reserve`] means that there is no room.
+/// True where the error of [`reserve_part`] means that there is no room.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT))
 }
@@ -180,19 +212,32 @@ pub(crate) fn remove_name(dir: BorrowedFd<'_>, file: &str) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(dir, file, AtFlags::empty())?)
 }
 
+/// The last bytes of a file of that length, as they are now; `None` where it has no such number.
+pub(crate) fn read_end<const N: usize>(
+    fd: BorrowedFd<'_>,
+    len: u64,
+) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0; N];
+    let Some(offset) = len.checked_sub(N as u64) else { return Ok(None) };
+    let read = again(|| rustix::io::pread(fd, &mut bytes, offset))?;
+    Ok((read == N).then_some(bytes))
+}
+
 /// The path through which a process, this one included, opens descriptor `fd` of process `pid` anew.
 pub(crate) fn descriptor_of(pid: u32, fd: RawFd) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/fd/{fd}"))
 }
 
-/// A description of its own for the file behind `fd`, or a duplicate of `fd` where /proc cannot give one.
-#[cfg(feature = "serde")]
+/// A description of its own for the file behind `fd`, by way of /proc.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
     let path = format!("{OWN_DESCRIPTORS}/{}", raw(fd));
-    match again(|| rustix::fs::open(&path, access(writable), Mode::empty())) {
-        Ok(fd) => Ok(fd),
-        Err(_) => Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?),
-    }
+    Ok(again(|| rustix::fs::open(&path, access(writable), Mode::empty()))?)
+}
+
+/// The same, or a duplicate of `fd` where /proc cannot give one.
+#[cfg(feature = "serde")]
+pub(crate) fn reopen_or_duplicate(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
+    reopen(fd, writable).or_else(|_| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?))
 }
 
 /// A descriptor that a program started later does not inherit.
