@@ -51,4 +51,9 @@ impl ClaimTable {
     pub(crate) fn has_waiters(&self) -> bool {
         self.released.has_sleepers()
     }
+
+    /// How many claims were released, wrapping.
+    pub(crate) fn releases(&self) -> u32 {
+        self.released.read()
+    }
 }

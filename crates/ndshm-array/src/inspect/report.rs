@@ -32,6 +32,8 @@ pub struct Report {
     pub claims: Vec<ClaimReport>,
     /// Whether anybody sleeps until a claim is released, or slept and has not been missed yet.
     pub waiters: bool,
+    /// How many claims were released so far, wrapping.
+    pub releases: u32,
     /// The value under a mutex.
     pub value: Option<ValueReport>,
 }
@@ -125,6 +127,7 @@ impl SegmentFile {
                     members: roster.members().map_err(bad)?,
                     lock: Some(roster.inspect(table.lock()).map_err(bad)?),
                     waiters: table.has_waiters(),
+                    releases: table.releases(),
                     value: None,
                 })
             }
@@ -142,6 +145,7 @@ impl SegmentFile {
                     waiters: lock.sleepers,
                     lock: Some(lock),
                     claims: Vec::new(),
+                    releases: 0,
                     value: Some(ValueReport::of(place)),
                 })
             }
