@@ -82,6 +82,7 @@ mod options;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
+mod probe;
 mod registry;
 mod room;
 mod sys;
@@ -100,6 +101,7 @@ pub use info::{Attached, SegmentInfo};
 pub use name::NameError;
 pub use options::BufferOptions;
 pub use per_process::PerProcess;
+pub use probe::{HugePages, probe_huge_pages};
 pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.

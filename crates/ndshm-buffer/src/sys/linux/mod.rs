@@ -3,12 +3,14 @@
 mod attached;
 mod files;
 mod locks;
+mod probe;
 mod region;
 mod room;
 
 pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
 pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
+pub(crate) use probe::collapse_one;
 pub(crate) use region::Region;
 pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
 
