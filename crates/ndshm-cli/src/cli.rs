@@ -223,7 +223,10 @@ mod tests {
             (&["ndshm"][..], "say what to do: ls, "),
             (&["ndshm", "lss"], "unrecognized subcommand 'lss' tip: "),
             (&["ndshm", "info"], "the following required arguments were not provided: <NAME>; "),
-            (&["ndshm", "top", "-i", "x"], "invalid value 'x' for '--interval <INTERVAL>': must be a"),
+            (
+                &["ndshm", "top", "-i", "x"],
+                "invalid value 'x' for '--interval <INTERVAL>': must be a",
+            ),
         ] {
             let e = Cli::try_parse_from(arguments).unwrap_err();
             let line = one_line(&e.render().to_string());

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use ndshm_array::inspect::{ArrayContents, ClaimReport, Contents, InspectError, Report, SegmentFile};
+use ndshm_array::inspect::{
+    ArrayContents, ClaimReport, Contents, InspectError, Report, SegmentFile,
+};
 use ndshm_array::npy::Order;
 use ndshm_buffer::SegmentInfo;
 use ndshm_sync::{Holder, Inspection, Member};

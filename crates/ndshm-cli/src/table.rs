@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_are_never_empty() {
-        let mut table = Table::new(&[("NAME", Align::Left), ("SIZE", Align::Right), ("X", Align::Left)]);
+        let mut table =
+            Table::new(&[("NAME", Align::Left), ("SIZE", Align::Right), ("X", Align::Left)]);
         table.row(vec![Cell::new("heat"), Cell::new("1 B"), Cell::new("")]);
         table.row(vec![Cell::new("a-long-name"), Cell::new("1023 B"), Cell::new("y z")]);
         let text = table.render(&Screen::plain());

@@ -83,9 +83,13 @@ fn list(out: &mut String, key: &str, items: Vec<(String, Style)>, screen: &Scree
 fn state(state: State) -> &'static str {
     match state {
         State::Live => "live: processes have it; the name goes with its creator",
-        State::LivePersisted => "live and persisted: processes have it; the name stays until `ndshm rm`",
+        State::LivePersisted => {
+            "live and persisted: processes have it; the name stays until `ndshm rm`"
+        }
         State::Persisted => "persisted: nobody has it; it stays until `ndshm rm`",
-        State::Orphaned => "orphaned: nobody has it, and nobody wanted it kept; `ndshm gc` removes it",
+        State::Orphaned => {
+            "orphaned: nobody has it, and nobody wanted it kept; `ndshm gc` removes it"
+        }
         State::Unknown => "unknown: this user may not look into it",
         State::File => "a file",
     }
@@ -106,7 +110,11 @@ fn kind(segment: &Segment) -> String {
 }
 
 fn size(bytes: u64) -> String {
-    if bytes < 1024 { format!("{bytes} bytes") } else { format!("{bytes} bytes ({})", human(bytes)) }
+    if bytes < 1024 {
+        format!("{bytes} bytes")
+    } else {
+        format!("{bytes} bytes ({})", human(bytes))
+    }
 }
 
 fn age(modified: u64) -> String {

@@ -11,7 +11,12 @@ pub(crate) fn run() -> Outcome {
     let mut command = Cli::command();
     command.build();
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    let man = Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
     for subcommand in command.get_subcommands().filter(|s| !s.is_hide_set()) {
         let man = Man::new(subcommand.clone());
         let mut section = Vec::new();
@@ -24,6 +29,7 @@ pub(crate) fn run() -> Outcome {
         // Its own sections become parts of this one.
         page.extend(section.replace("\n.SH ", "\n.SS ").replacen(".SH ", ".SS ", 1).into_bytes());
     }
+    man.render_extra_section(&mut page)?;
     print_bytes(&page)?;
     Ok(Verdict::Fine)
 }

@@ -39,7 +39,11 @@ pub(crate) fn run(common: &Common, given: &Save) -> Outcome {
             [] => write().map(|()| None).map_err(Failure::from),
             [first, ..] => {
                 let why = format!("{first}: those rows may be half-changed");
-                if given.anyway { write().map(|()| Some(why)).map_err(Failure::from) } else { refused(&source, &why) }
+                if given.anyway {
+                    write().map(|()| Some(why)).map_err(Failure::from)
+                } else {
+                    refused(&source, &why)
+                }
             }
         });
         match written {

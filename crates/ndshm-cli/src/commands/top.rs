@@ -1,7 +1,7 @@
 //! `ndshm top`: looks again and again, and says what has changed.
 
-use std::io::{Write, stdin, stdout};
 use std::io::IsTerminal;
+use std::io::{Write, stdin, stdout};
 use std::time::{Duration, Instant};
 
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -23,7 +23,11 @@ use crate::table::{Align, Cell, Table};
 
 pub(crate) fn run(common: &Common, given: &Top) -> Outcome {
     let frames = if given.once { Some(1) } else { given.frames };
-    if Screen::of_stdout().is_terminal() && stdin().is_terminal() && frames.is_none() && !common.json {
+    if Screen::of_stdout().is_terminal()
+        && stdin().is_terminal()
+        && frames.is_none()
+        && !common.json
+    {
         return watch(common, given.interval);
     }
     let mut before = None;
@@ -80,7 +84,9 @@ impl Look {
             Seen {
                 segment,
                 change: before.map_or(String::new(), |_| change(was, segment)),
-                claims_per_second: released.filter(|_| seconds > 0.0).map(|n| f64::from(n) / seconds),
+                claims_per_second: released
+                    .filter(|_| seconds > 0.0)
+                    .map(|n| f64::from(n) / seconds),
             }
         });
         let still = |name: &str| self.segments.iter().any(|s| s.name == name);

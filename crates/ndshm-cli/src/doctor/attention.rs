@@ -17,10 +17,22 @@ pub(super) fn examine(common: &Common) -> Vec<Finding> {
     if !orphans.is_empty() {
         let bytes = orphans.iter().filter_map(|s| s.file.as_ref()).map(|f| f.reserved).sum();
         let what = match orphans[..] {
-            [one] => format!("{} is an orphan: its creator was killed; it takes {}", one.name, human(bytes)),
-            _ => format!("{} orphans, whose creators were killed, take {}", orphans.len(), human(bytes)),
+            [one] => format!(
+                "{} is an orphan: its creator was killed; it takes {}",
+                one.name,
+                human(bytes)
+            ),
+            _ => format!(
+                "{} orphans, whose creators were killed, take {}",
+                orphans.len(),
+                human(bytes)
+            ),
         };
-        findings.push(Finding::warn(SECTION, what, "`ndshm gc` removes them; look first with `ndshm ls`"));
+        findings.push(Finding::warn(
+            SECTION,
+            what,
+            "`ndshm gc` removes them; look first with `ndshm ls`",
+        ));
     }
     for segment in segments.iter().filter(|s| s.is_harmed()) {
         findings.push(harm(segment));
@@ -31,7 +43,10 @@ pub(super) fn examine(common: &Common) -> Vec<Finding> {
 fn summary(segments: &[Segment]) -> Finding {
     let reserved: u64 = segments.iter().filter_map(|s| s.file.as_ref()).map(|f| f.reserved).sum();
     let live = segments.iter().filter(|s| s.file.as_ref().is_some_and(|f| f.in_use)).count();
-    Finding::ok(SECTION, format!("{} segments, {live} in use, {} in all", segments.len(), human(reserved)))
+    Finding::ok(
+        SECTION,
+        format!("{} segments, {live} in use, {} in all", segments.len(), human(reserved)),
+    )
 }
 
 fn harm(segment: &Segment) -> Finding {

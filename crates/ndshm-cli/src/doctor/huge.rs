@@ -13,7 +13,9 @@ const SETTINGS: &str = "/sys/kernel/mm/transparent_hugepage";
 pub(super) fn examine() -> Vec<Finding> {
     let mut findings = Vec::new();
     match setting("shmem_enabled") {
-        Some(setting) => findings.push(Finding::note(SECTION, format!("shmem_enabled is {setting}"))),
+        Some(setting) => {
+            findings.push(Finding::note(SECTION, format!("shmem_enabled is {setting}")))
+        }
         None => findings.push(Finding::note(SECTION, "the kernel has no transparent huge pages")),
     }
     findings.push(match ndshm_buffer::probe_huge_pages() {
@@ -22,13 +24,17 @@ pub(super) fn examine() -> Vec<Finding> {
         }
         Ok(HugePages::Refused(why)) => Finding::note(
             SECTION,
-            format!("not to be had now ({why}): memory is used in pages of 4 KiB, first touch is slower"),
+            format!(
+                "not to be had now ({why}): memory is used in pages of 4 KiB, first touch is slower"
+            ),
         ),
         Err(e) => Finding::note(SECTION, format!("could not be tried: {e}")),
     });
     if let Some(pool) = pool().filter(|&pages| pages > 0) {
         let size = human(pool << 21);
-        let what = format!("{pool} pages of 2 MiB ({size}) are set aside by vm.nr_hugepages, which ndshm does not use");
+        let what = format!(
+            "{pool} pages of 2 MiB ({size}) are set aside by vm.nr_hugepages, which ndshm does not use"
+        );
         findings.push(Finding::note(SECTION, what));
     }
     findings

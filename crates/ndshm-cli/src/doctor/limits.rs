@@ -30,7 +30,10 @@ fn address_space() -> Finding {
         None => Finding::ok(SECTION, "the address space has no limit"),
         Some(limit) => Finding::warn(
             SECTION,
-            format!("the address space is limited to {}: mapping larger arrays fails", human(limit)),
+            format!(
+                "the address space is limited to {}: mapping larger arrays fails",
+                human(limit)
+            ),
             "`ulimit -v unlimited`",
         ),
     }

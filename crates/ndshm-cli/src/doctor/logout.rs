@@ -8,7 +8,8 @@ use super::Finding;
 const SECTION: &str = "logout";
 
 /// Where logind looks, later ones over earlier ones.
-const DIRECTORIES: [&str; 4] = ["/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd", "/etc/systemd"];
+const DIRECTORIES: [&str; 4] =
+    ["/usr/lib/systemd", "/usr/local/lib/systemd", "/run/systemd", "/etc/systemd"];
 
 /// Users below this are the system's, and spared.
 const FIRST_USER: u32 = 1000;
@@ -18,7 +19,10 @@ pub(super) fn examine() -> Vec<Finding> {
         return vec![Finding::ok(SECTION, "no systemd here that removes segments at logout")];
     }
     if rustix::process::geteuid().as_raw() < FIRST_USER {
-        return vec![Finding::ok(SECTION, "systemd spares the segments of system users, such as this one")];
+        return vec![Finding::ok(
+            SECTION,
+            "systemd spares the segments of system users, such as this one",
+        )];
     }
     // What systemd does where nothing is said; some distributions compile in `no`.
     vec![match removes_ipc(&configuration()) {
@@ -42,7 +46,11 @@ fn configuration() -> String {
         text.push_str(&fs::read_to_string(dir.join("logind.conf")).unwrap_or_default());
         text.push('\n');
         let entries = fs::read_dir(dir.join("logind.conf.d")).into_iter().flatten().flatten();
-        snippets.extend(entries.map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "conf")));
+        snippets.extend(
+            entries
+                .map(|entry| entry.path())
+                .filter(|p| p.extension().is_some_and(|e| e == "conf")),
+        );
     }
     snippets.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
     for path in snippets {
@@ -56,11 +64,13 @@ fn configuration() -> String {
 fn removes_ipc(configuration: &str) -> Option<bool> {
     let settings = configuration.lines().filter_map(|line| line.trim().strip_prefix("RemoveIPC"));
     let values = settings.filter_map(|rest| rest.trim_start().strip_prefix('='));
-    values.filter_map(|value| match value.trim().to_ascii_lowercase().as_str() {
-        "yes" | "true" | "on" | "1" => Some(true),
-        "no" | "false" | "off" | "0" => Some(false),
-        _ => None,
-    }).last()
+    values
+        .filter_map(|value| match value.trim().to_ascii_lowercase().as_str() {
+            "yes" | "true" | "on" | "1" => Some(true),
+            "no" | "false" | "off" | "0" => Some(false),
+            _ => None,
+        })
+        .last()
 }
 
 #[cfg(test)]

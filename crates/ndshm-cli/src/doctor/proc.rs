@@ -15,7 +15,9 @@ pub(super) fn examine() -> Vec<Finding> {
         Ok(_) => Finding::ok(SECTION, "descriptors can be opened once more"),
         Err(e) => Finding::warn(
             SECTION,
-            format!("descriptors cannot be opened once more: {e}; arrays cannot be joined, nor passed without a name"),
+            format!(
+                "descriptors cannot be opened once more: {e}; arrays cannot be joined, nor passed without a name"
+            ),
             "mount it: `mount -t proc proc /proc`, or start the container with one",
         ),
     }]

@@ -42,7 +42,9 @@ pub(super) fn examine(given: Option<&Path>) -> Vec<Finding> {
     };
     let kind = rustix::fs::fstatfs(&opened).map(|fs| fs.f_type as u32);
     findings.push(match kind {
-        Ok(kind) if IN_MEMORY.contains(&kind) => Finding::ok(SECTION, format!("{shown} lies in memory")),
+        Ok(kind) if IN_MEMORY.contains(&kind) => {
+            Finding::ok(SECTION, format!("{shown} lies in memory"))
+        }
         Ok(_) => Finding::warn(
             SECTION,
             format!("{shown} is no memory file system: the kernel writes segments back to a disk"),
@@ -58,7 +60,8 @@ pub(super) fn examine(given: Option<&Path>) -> Vec<Finding> {
 fn space(dir: &Path, opened: &fs::File) -> Vec<Finding> {
     let shown = dir.display();
     let Ok(fs) = rustix::fs::fstatvfs(opened) else { return Vec::new() };
-    let (size, free) = (fs.f_blocks.saturating_mul(fs.f_frsize), fs.f_bavail.saturating_mul(fs.f_frsize));
+    let (size, free) =
+        (fs.f_blocks.saturating_mul(fs.f_frsize), fs.f_bavail.saturating_mul(fs.f_frsize));
     if size == 0 {
         return vec![Finding::ok(SECTION, format!("{shown} has no size limit but memory"))];
     }
@@ -79,7 +82,11 @@ fn space(dir: &Path, opened: &fs::File) -> Vec<Finding> {
     }
     if fs.f_files > 0 && fs.f_favail < 100 {
         let what = format!("only {} files more can be made", fs.f_favail);
-        findings.push(Finding::warn(SECTION, what, "remount with `nr_inodes=` larger, or remove files"));
+        findings.push(Finding::warn(
+            SECTION,
+            what,
+            "remount with `nr_inodes=` larger, or remove files",
+        ));
     }
     findings
 }

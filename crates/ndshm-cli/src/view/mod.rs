@@ -29,7 +29,8 @@ pub(crate) fn run(common: &Common, given: &View) -> Outcome {
         Target::Segment(info) => SegmentFile::open_no_follow(info.path())?,
         Target::File(path) => SegmentFile::open(path)?,
     };
-    let failure = |why: &dyn Display| Failure::new(format_args!("{}: {why}", file.path().display()));
+    let failure =
+        |why: &dyn Display| Failure::new(format_args!("{}: {why}", file.path().display()));
     let Contents::Array(array) = file.contents() else {
         let holds = file.contents().name();
         return Err(failure(&format_args!("holds {holds}, no elements to show; try `ndshm info`")));

@@ -44,7 +44,8 @@ pub(super) fn text(plane: &Plane<'_>, given: &View, width: usize) -> Result<Stri
     let mut rows = Edges::new(rows, whole, EDGE);
     // The widest that fits: all columns, or as many at the edges as there is room for.
     let candidates = whole.then(|| Edges::new(cols, true, 0)).into_iter();
-    let mut candidates = candidates.chain((1..=EDGE).rev().map(|edge| Edges::new(cols, false, edge)));
+    let mut candidates =
+        candidates.chain((1..=EDGE).rev().map(|edge| Edges::new(cols, false, edge)));
     let mut shown = candidates.next().map_or_else(Vec::new, |cols| vec![cols]);
     let mut lines = lines(plane, &rows, &shown[0], given.precision)?;
     while !given.all && lines.iter().any(|line| line.chars().count() > width) {
@@ -107,7 +108,8 @@ impl Format {
             _ => [0.0, 0.0],
         });
         let sizes = parts.filter(|size| size.is_finite() && *size != 0.0);
-        let (min, max) = sizes.fold((f64::INFINITY, 0.0_f64), |(min, max), x| (min.min(x), max.max(x)));
+        let (min, max) =
+            sizes.fold((f64::INFINITY, 0.0_f64), |(min, max), x| (min.min(x), max.max(x)));
         let exponents = max >= 1e8 || min < 1e-4 || max / min > 1e6;
         Self { exponents: max > 0.0 && exponents, precision }
     }

@@ -71,13 +71,13 @@ fn half_block(upper: Option<String>, lower: Option<String>) -> String {
 }
 
 fn plain(upper: Option<Shade>, lower: Option<Shade>) -> char {
-    let (sum, count, nan) = [upper, lower].into_iter().flatten().fold(
-        (0.0, 0, false),
-        |(sum, count, nan), shade| match shade {
-            Shade::Value(value) => (sum + value, count + 1, nan),
-            Shade::Nan => (sum, count, true),
-        },
-    );
+    let (sum, count, nan) =
+        [upper, lower].into_iter().flatten().fold((0.0, 0, false), |(sum, count, nan), shade| {
+            match shade {
+                Shade::Value(value) => (sum + value, count + 1, nan),
+                Shade::Nan => (sum, count, true),
+            }
+        });
     if nan || count == 0 {
         return NAN;
     }

@@ -36,8 +36,8 @@ pub(super) fn draw(path: &Path, title: &str, plane: &Plane<'_>) -> Result<Statis
     if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return Err(fail(&"it is no regular file"));
     }
-    let registered = FAMILY_REGISTERED
-        .get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
+    let registered =
+        FAMILY_REGISTERED.get_or_init(|| register_font(FAMILY, FontStyle::Normal, FONT).is_ok());
     if !registered {
         return Err(fail(&"the font of the program cannot be used"));
     }
@@ -74,14 +74,14 @@ fn picture(
 
     let (first, last) = (plane.indices(0, 0), plane.indices(plane.rows() - 1, plane.cols() - 1));
     let (left, top) = (LEFT as i32, (TITLE + MARGIN) as i32);
-    let body = root.margin(0, 0, 0, 0);
     for row in 0..grid.rows {
         for col in 0..grid.cols {
             let [r, g, b] = colours::of(grid.shade(row, col));
             let x = left + (col * fit.wide) as i32;
             let y = top + (row * fit.high) as i32;
             let (right, bottom) = (x + fit.wide as i32, y + fit.high as i32);
-            body.draw(&Rectangle::new([(x, y), (right - 1, bottom - 1)], RGBColor(r, g, b).filled()))?;
+            // The backend leaves out the last row and column of what it fills.
+            root.draw(&Rectangle::new([(x, y), (right, bottom)], RGBColor(r, g, b).filled()))?;
         }
     }
     let right = left + width as i32;
@@ -114,7 +114,10 @@ fn bar<'a>(
     left: i32,
     top: i32,
     height: i32,
-    at: &impl Fn(plotters::style::text_anchor::HPos, plotters::style::text_anchor::VPos) -> TextStyle<'a>,
+    at: &impl Fn(
+        plotters::style::text_anchor::HPos,
+        plotters::style::text_anchor::VPos,
+    ) -> TextStyle<'a>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     use plotters::style::text_anchor::{HPos, VPos};
     const WIDTH: i32 = 16;
@@ -123,7 +126,7 @@ fn bar<'a>(
     if statistics.nan > 0 {
         bottom -= 30;
         let [r, g, b] = colours::NAN;
-        let sample = [(left, bottom + 12), (left + WIDTH - 1, bottom + 27)];
+        let sample = [(left, bottom + 12), (left + WIDTH, bottom + 28)];
         root.draw(&Rectangle::new(sample, RGBColor(r, g, b).filled()))?;
         let count = format!("{} NaN", statistics.nan);
         root.draw_text(&count, &at(HPos::Left, VPos::Center), (left + WIDTH + 6, bottom + 20))?;
@@ -131,7 +134,7 @@ fn bar<'a>(
     for y in top..bottom {
         let value = 1.0 - f64::from(y - top) / f64::from((bottom - top - 1).max(1));
         let [r, g, b] = colours::of(Shade::Value(value));
-        root.draw(&Rectangle::new([(left, y), (left + WIDTH - 1, y)], RGBColor(r, g, b).filled()))?;
+        root.draw(&Rectangle::new([(left, y), (left + WIDTH, y + 1)], RGBColor(r, g, b).filled()))?;
     }
     if let (Some(min), Some(max)) = (statistics.min, statistics.max) {
         let x = left + WIDTH + 6;

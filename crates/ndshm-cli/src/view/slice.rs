@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn what_numpy_writes_is_understood() {
-        let round = |given: &str, ndim| given.parse::<Slice>().map(|s| text(&s.or_first_plane(ndim), ndim));
+        let round =
+            |given: &str, ndim| given.parse::<Slice>().map(|s| text(&s.or_first_plane(ndim), ndim));
         for (given, ndim, read) in [
             ("", 2, "[:, :]"),
             ("", 4, "[0, 0, :, :]"),
