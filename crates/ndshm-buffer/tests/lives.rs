@@ -5,12 +5,13 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use common::{listing, one_line, scratch, within};
 use ndshm_buffer::{BufferOptions, ListError, OpenError, SharedBuffer, TYPED_MAGIC};
-use ndshm_testkit::{Child, Role, arguments, ends_well, fork, skip, until};
+use ndshm_testkit::{Child, Role, SharedMemory, arguments, ends_well, fork, skip, until};
 
 const SOON: Duration = Duration::from_secs(60);
 const OTHER: u32 = 65_533;
@@ -238,13 +239,22 @@ fn overtake(dir: &Path, meanwhile: Meanwhile, act: fn(&BufferOptions)) -> usize 
             let _ = options.remove("a");
             return nth;
         }
-        let other = fork(true, || interfere(&options, meanwhile));
+        let shared = SharedMemory::create(4096);
+        let (done, over) = (shared.word(0), shared.word(8));
+        let other = fork(true, || {
+            interfere(&options, meanwhile, || {
+                done.store(1, SeqCst);
+                until("the one overtaken has ended", SOON, || over.load(SeqCst) == 1);
+            });
+        });
         // It may have to wait for the one that stands still.
-        let ended = ends_within(other, Duration::from_millis(20));
-        assert_eq!(acting.end(), 0, "{meanwhile:?} before system call {nth}");
-        if !ended {
-            ends_well(other);
+        let begin = Instant::now();
+        while done.load(SeqCst) == 0 && begin.elapsed() < Duration::from_millis(20) {
+            thread::sleep(Duration::from_micros(50));
         }
+        assert_eq!(acting.end(), 0, "{meanwhile:?} before system call {nth}");
+        over.store(1, SeqCst);
+        ends_well(other);
         match options.info("a") {
             // The new one was marked to stay.
             now if meanwhile == Meanwhile::Replace => {
@@ -258,47 +268,31 @@ fn overtake(dir: &Path, meanwhile: Meanwhile, act: fn(&BufferOptions)) -> usize 
     unreachable!("a process makes finitely many calls")
 }
 
-/// Whoever has opened or persisted it finds it under its name.
+/// Does that, and finds what it has under its name after `wait`.
 #[cfg(target_arch = "x86_64")]
-fn interfere(options: &BufferOptions, how: Meanwhile) {
-    match how {
+fn interfere(options: &BufferOptions, how: Meanwhile, wait: impl FnOnce()) {
+    let opened = match how {
+        Meanwhile::Open | Meanwhile::Persist => options.open("a").ok(),
         Meanwhile::Replace => {
             let _ = options.remove("a");
             drop(options.clone().persist(true).create("a", 64).unwrap());
+            None
         }
-        Meanwhile::Open => {
-            if let Ok(opened) = options.open("a") {
-                thread::sleep(Duration::from_millis(2));
-                assert_eq!(options.info("a").unwrap().id(), opened.id());
-            }
+        Meanwhile::Collect => {
+            options.gc().unwrap();
+            None
         }
-        Meanwhile::Persist => {
-            if let Ok(opened) = options.open("a")
-                && opened.persist().is_ok()
-            {
-                drop(opened);
-                thread::sleep(Duration::from_millis(2));
-                assert!(options.info("a").unwrap().is_persisted());
-            }
-        }
-        _ => drop(options.gc().unwrap()),
+    };
+    let persisted =
+        how == Meanwhile::Persist && opened.as_ref().is_some_and(|a| a.persist().is_ok());
+    let id = opened.as_ref().map(SharedBuffer::id);
+    // What was persisted stays by itself.
+    let kept = opened.filter(|_| !persisted);
+    wait();
+    if kept.is_some() || persisted {
+        let found = options.info("a").expect("collected from one that has it, or kept it");
+        assert_eq!(Some(found.id()), id);
     }
-}
-
-/// Whether it ends, well, within that time.
-#[cfg(target_arch = "x86_64")]
-fn ends_within(pid: libc::pid_t, limit: Duration) -> bool {
-    let begin = std::time::Instant::now();
-    while begin.elapsed() < limit {
-        let mut status = 0;
-        // SAFETY: `status` is what the kernel writes.
-        if unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == pid {
-            assert_eq!(status, 0, "the other failed");
-            return true;
-        }
-        thread::sleep(Duration::from_micros(100));
-    }
-    false
 }
 
 #[cfg(not(target_arch = "x86_64"))]
