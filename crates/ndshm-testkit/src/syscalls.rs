@@ -44,7 +44,7 @@ impl Traced {
     ///
     /// When it cannot be traced.
     pub fn to_call(&mut self) -> Option<c_long> {
-        self.to_stop().then(|| self.register(offset_of!(libc::user_regs_struct, orig_rax)))
+        self.run_to_stop().then(|| self.register(offset_of!(libc::user_regs_struct, orig_rax)))
     }
 
     /// Lets it make the call that it is about to make; false where it ended meanwhile.
@@ -53,7 +53,7 @@ impl Traced {
     ///
     /// When it cannot be traced.
     pub fn make_call(&mut self) -> bool {
-        self.to_stop()
+        self.run_to_stop()
     }
 
     /// Has the call that it is about to make fail, without being made; false where it ended meanwhile.
@@ -64,7 +64,7 @@ impl Traced {
     pub fn fail_call(&mut self, errno: c_int) -> bool {
         // No system call has this number.
         self.set_register(offset_of!(libc::user_regs_struct, orig_rax), -1);
-        let goes_on = self.to_stop();
+        let goes_on = self.run_to_stop();
         if goes_on {
             self.set_register(offset_of!(libc::user_regs_struct, rax), (-errno).into());
         }
@@ -100,7 +100,7 @@ impl Traced {
     }
 
     /// To the next entry of a system call, or return from one.
-    fn to_stop(&mut self) -> bool {
+    fn run_to_stop(&mut self) -> bool {
         let mut signal = 0;
         while self.status.is_none() {
             request(libc::PTRACE_SYSCALL, self.pid, 0, signal);

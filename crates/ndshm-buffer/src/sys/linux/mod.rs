@@ -2,12 +2,14 @@
 
 mod attached;
 mod files;
+mod guard;
 mod locks;
 mod region;
 mod room;
 
 pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
+pub(crate) use guard::{Watch, install as install_guard};
 pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
 pub(crate) use region::Region;
 pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
