@@ -15,6 +15,7 @@ use crate::lifecycle::{self, Victim};
 use crate::mapping::{Growth, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::sys;
 
 /// Bytes that several processes map.
 ///
@@ -34,7 +35,8 @@ use crate::options::BufferOptions;
 /// nobody changes what they borrow.
 ///
 /// A peer that truncates the *file* of a named segment makes every process fault (SIGBUS) that touches what is missing;
-/// this crate never does that, and anonymous segments are sealed against it.
+/// this crate never does that, and anonymous segments are sealed against it. A
+/// [guarded](BufferOptions::guarded) buffer makes an error of it where bytes are copied.
 ///
 /// ```
 /// use ndshm_buffer::SharedBuffer;
@@ -52,6 +54,7 @@ pub struct SharedBuffer {
     _creator: Option<Arc<Creator>>,
     mapping: Arc<Mapping>,
     place: Option<Arc<Place>>,
+    guarded: bool,
 }
 
 impl SharedBuffer {
@@ -95,7 +98,19 @@ impl SharedBuffer {
         place: Option<Arc<Place>>,
         creator: Option<Arc<Creator>>,
     ) -> Self {
-        Self { _creator: creator, mapping, place }
+        Self { _creator: creator, mapping, place, guarded: false }
+    }
+
+    /// With its copies guarded, or not.
+    pub(crate) fn guarded(self, guarded: bool) -> Self {
+        if guarded {
+            sys::install_guard();
+        }
+        Self { guarded, ..self }
+    }
+
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guarded
     }
 
     /// How many bytes there are: exactly as many as were asked for, in every process.

@@ -30,7 +30,7 @@ pub(crate) fn anonymous<E: From<CreateError>>(
     let region = draft.fill(fd.as_fd(), None, init)?;
     sys::seal_length(fd.as_fd()).map_err(|source| draft.os("seal its length", source))?;
     let (mapping, _) = draft.register(region, fd)?;
-    Ok(SharedBuffer::from_parts(mapping, None, None))
+    Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded))
 }
 
 /// A named segment, filled by `init` before the name appears.
@@ -49,7 +49,8 @@ pub(crate) fn named<E: From<CreateError>>(
         return Err(taken(&place).into());
     }
     room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
-    let fd = sys::create_unnamed(dir).map_err(|source| unnamed(&place, source))?;
+    let fd = sys::create_unnamed(dir, options.mode).map_err(|source| unnamed(&place, source))?;
+    draft.set_access(fd.as_fd())?;
     let region = draft.fill(fd.as_fd(), Some(dir), init)?;
     if options.persist {
         sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;
@@ -61,7 +62,8 @@ pub(crate) fn named<E: From<CreateError>>(
     })?;
     let place = Arc::new(place);
     let creator = Arc::new(Creator::new(Arc::clone(&place), id));
-    Ok(SharedBuffer::from_parts(mapping, Some(place), Some(creator)))
+    let buffer = SharedBuffer::from_parts(mapping, Some(place), Some(creator));
+    Ok(buffer.guarded(options.guarded))
 }
 
 /// A segment in the making.
@@ -77,6 +79,10 @@ impl Draft<'_> {
         let segment = || describe(self.place);
         if self.options.read_only {
             return Err(CreateError::ReadOnly { segment: segment() });
+        }
+        let mode = self.options.mode;
+        if mode & !0o666 != 0 || mode & 0o600 != 0o600 {
+            return Err(CreateError::Mode { segment: segment(), mode });
         }
         if self.len == 0 {
             return Err(CreateError::Empty { segment: segment() });
@@ -114,6 +120,14 @@ impl Draft<'_> {
         }
         let trailer = growth::TRAILER as u64;
         sys::reserve_part(fd, file_len - trailer, trailer)
+    }
+
+    /// Gives the file its group and mode, before anyone can open it.
+    fn set_access(&self, fd: BorrowedFd<'_>) -> Result<(), CreateError> {
+        if let Some(group) = self.options.group {
+            sys::set_group(fd, group).map_err(|source| self.os("give it to its group", source))?;
+        }
+        sys::set_mode(fd, self.options.mode).map_err(|source| self.os("set its mode", source))
     }
 
     /// Reserves, maps and initialises a file that nobody else can reach yet.

@@ -37,7 +37,7 @@
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
@@ -92,8 +92,8 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, GrowError, ListError, OpenError, PersistError, RangeError, RemoveError, Shortage,
-    WriteError,
+    CreateError, GrowError, ListError, MissingError, OpenError, PersistError, RangeError,
+    ReadError, RemoveError, Shortage, WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;

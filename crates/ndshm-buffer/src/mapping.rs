@@ -3,12 +3,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use crate::growth::LENGTH_FROM_END;
 use crate::id::SegmentId;
 use crate::registry;
-use crate::sys::Region;
+use crate::sys::{Region, Watch};
 
 /// What the page tables allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,8 @@ pub(crate) struct Mapping {
     fd: OwnedFd,
     key: Key,
     capacity: Option<usize>,
+    /// True once a guarded copy has met a page that the file does not have.
+    damaged: AtomicBool,
 }
 
 /// The growable kind of mapping, borrowed.
@@ -81,7 +83,7 @@ pub(crate) struct Parts {
 impl Mapping {
     /// The caller vouches for invariants 1 and 2: it has checked the trailer.
     pub(crate) fn new(Parts { region, fd, capacity }: Parts, key: Key) -> Self {
-        Self { region, fd, key, capacity }
+        Self { region, fd, key, capacity, damaged: AtomicBool::new(false) }
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -117,6 +119,15 @@ impl Mapping {
         // (invariant 2), and every value is valid and may be changed by others.
         let word = unsafe { word.cast::<AtomicUsize>().as_ref() };
         Some(Growth { word, capacity })
+    }
+
+    /// Runs a copy during which a missing page is no fault; whether there was one is the second value.
+    /// The copy may ask the watch meanwhile.
+    pub(crate) fn watched<R>(&self, copy: impl FnOnce(&Watch<'_>) -> R) -> (R, bool) {
+        let writable = self.key.access.writable();
+        let watch = self.region.watch(writable, &self.damaged);
+        let copied = copy(&watch);
+        (copied, self.region.end_watch(watch, self.fd.as_fd(), writable))
     }
 
     /// The bytes as atomics; on a read-only mapping they can only be loaded, or the process faults.

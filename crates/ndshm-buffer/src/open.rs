@@ -41,7 +41,7 @@ pub(crate) fn named(
         mark(&held.fd, path)?;
         held.release().map_err(|source| os(path, "unlock it", source))
     })?;
-    Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None))
+    Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None).guarded(options.guarded))
 }
 
 /// Opens an anonymous segment through the descriptor of a process that holds it.

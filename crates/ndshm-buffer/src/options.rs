@@ -34,11 +34,23 @@ pub struct BufferOptions {
     pub(crate) persist: bool,
     pub(crate) foreign_owner: bool,
     pub(crate) capacity: Option<usize>,
+    pub(crate) mode: u32,
+    pub(crate) group: Option<u32>,
+    pub(crate) guarded: bool,
 }
 
 impl BufferOptions {
     pub(crate) fn new() -> Self {
-        Self { dir: None, read_only: false, persist: false, foreign_owner: false, capacity: None }
+        Self {
+            dir: None,
+            read_only: false,
+            persist: false,
+            foreign_owner: false,
+            capacity: None,
+            mode: 0o600,
+            group: None,
+            guarded: false,
+        }
     }
 
     /// The directory of named segments. Without this it is `NDSHM_DIR`, or /dev/shm where that is not set.
@@ -99,6 +111,72 @@ impl BufferOptions {
     /// ```
     pub fn capacity(mut self, capacity: usize) -> Self {
         self.capacity = Some(capacity);
+        self
+    }
+
+    /// Creates a named segment that others than its owner may open: permission bits for reading and writing, as in 0640.
+    /// Without this it is 0600.
+    ///
+    /// As with any file the umask of the process takes bits away, though never the owner's; the mode is set before the
+    /// name appears. Whoever may open a segment can keep others from removing its name (by the locks that tell who
+    /// attaches), and whoever may write to it can truncate it. Others open it with
+    /// [`foreign_owner`](Self::foreign_owner). Anonymous segments keep 0600: they are reached by descriptor.
+    ///
+    /// ```
+    /// # let name = format!("doc-mode-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// let _buffer = options.clone().mode(0o644).create(&name, 64)?;
+    /// assert_eq!(options.info(&name)?.mode() & 0o600, 0o600);
+    /// assert!(options.mode(0o777).create("x", 64).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Creates a named segment that belongs to that group, by number; for [`mode`](Self::mode)s with bits for it.
+    ///
+    /// Its creator has to be a member, or root. Without this it is the process's own group, or the directory's.
+    ///
+    /// ```
+    /// # let name = format!("doc-group-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// # let group = std::os::unix::fs::MetadataExt::gid(&std::fs::metadata("/proc/self")?);
+    /// let _buffer = options.clone().group(group).mode(0o660).create(&name, 64)?;
+    /// assert_eq!(options.info(&name)?.group(), group);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn group(mut self, group: u32) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Makes an error of what would be a fault (SIGBUS) where another program truncates the file of a named segment:
+    /// [`read_at`](SharedBuffer::read_at) and [`write_at`](SharedBuffer::write_at) of the buffer, and of its clones, return
+    /// [`MissingError`](crate::MissingError), from the first such copy on.
+    ///
+    /// It does not cover what gets at the bytes otherwise: atomics, [`load_u64`](SharedBuffer::load_u64), slices,
+    /// pointers, the [`len`](SharedBuffer::len) of a segment that can grow. Anonymous segments need none of it: they cannot be
+    /// truncated.
+    ///
+    /// The first use installs a handler for SIGBUS in the process, for ever; what it has no part in goes on to the handler
+    /// that was there before. One that is installed later without passing on what it does not know, or a thread that blocks
+    /// SIGBUS, has the fault as before. While a copy is failing, other threads that look at the missing page by other means
+    /// may find zeroes for a moment, where they would have faulted. Costs two system calls a copy.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir).guarded(true);
+    /// let buffer = options.create("frames", 8192)?;
+    /// std::fs::File::options().write(true).open(buffer.path().unwrap())?.set_len(4096)?;
+    /// assert!(buffer.read_at(0, &mut [0; 4096]).is_ok());
+    /// assert!(buffer.read_at(4000, &mut [0; 4096]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn guarded(mut self, guarded: bool) -> Self {
+        self.guarded = guarded;
         self
     }
 

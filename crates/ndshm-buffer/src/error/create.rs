@@ -45,6 +45,16 @@ pub enum CreateError {
         /// The capacity asked for.
         capacity: usize,
     },
+    /// A mode was asked for that no segment can have.
+    #[error(
+        "{segment}: mode {mode:o} was asked for; use bits for reading and writing alone (at most 666), its owner's among them"
+    )]
+    Mode {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The mode asked for.
+        mode: u32,
+    },
     /// The process may not make a file of this length.
     #[error(
         "{segment}: {asked} bytes asked for, but the file size limit of this process is {limit}; \

@@ -7,7 +7,7 @@ mod list;
 mod open;
 mod remove;
 
-pub use access::{RangeError, WriteError};
+pub use access::{MissingError, RangeError, ReadError, WriteError};
 pub use create::{CreateError, Shortage};
 pub use grow::GrowError;
 pub use list::ListError;

@@ -73,8 +73,7 @@ pub enum OpenError {
     },
     /// The kernel does not let this process have the segment in this way.
     #[error(
-        "{}: {source}; it is for its owner alone (mode 0600): ask its owner, or open it read-only where reading \
-         is allowed", path.display()
+        "{}: {source}; its mode does not let this user: ask its owner, or open it read-only where reading is allowed", path.display()
     )]
     PermissionDenied {
         /// The file.

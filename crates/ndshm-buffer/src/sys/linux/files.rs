@@ -87,12 +87,21 @@ pub(crate) fn open_directory(dir: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(dir, flags, Mode::empty())?)
 }
 
-/// A new file in the filesystem of `dir` that has no name yet, mode 0600 whatever the umask is.
-pub(crate) fn create_unnamed(dir: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// A new file in the filesystem of `dir` that has no name yet, of at most that mode: less what the umask takes.
+pub(crate) fn create_unnamed(dir: BorrowedFd<'_>, mode: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(dir, ".", flags, private_mode())?;
-    rustix::fs::fchmod(&fd, private_mode())?;
-    Ok(fd)
+    Ok(rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(mode))?)
+}
+
+/// Gives a file to a group.
+pub(crate) fn set_group(fd: BorrowedFd<'_>, group: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchown(fd, None, Some(rustix::fs::Gid::from_raw(group)))?)
+}
+
+/// Sees to it that a new file has no more than that mode, and its owner's part whatever the umask is.
+pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
+    let given = rustix::fs::fstat(fd)?.st_mode & mode;
+    Ok(rustix::fs::fchmod(fd, Mode::from_raw_mode(given) | private_mode())?)
 }
 
 /// True where the error of [`create_unnamed`] means that the filesystem has no unnamed files.
@@ -178,7 +187,8 @@ fn publish_through_proc(fd: BorrowedFd<'_>, dir: BorrowedFd<'_>, file: &str) -> 
 
 /// Marks the file as one whose name outlives its creator.
 pub(crate) fn mark_persistent(fd: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(fd, private_mode() | Mode::SVTX)?)
+    let mode = rustix::fs::fstat(fd)?.st_mode & 0o777;
+    Ok(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode) | Mode::SVTX)?)
 }
 
 /// What a name in `dir` leads to; a symbolic link is itself, not its target.
@@ -296,11 +306,11 @@ mod tests {
     fn older_kernels_publish_through_proc() {
         let temporary = tempfile::tempdir_in("/dev/shm").unwrap();
         let dir = open_directory(temporary.path()).unwrap();
-        let fd = create_unnamed(dir.as_fd()).unwrap();
+        let fd = create_unnamed(dir.as_fd(), 0o600).unwrap();
         publish_through_proc(fd.as_fd(), dir.as_fd(), "a").unwrap();
         let (named, open) = (facts_of_name(dir.as_fd(), "a"), facts_of(fd.as_fd()));
         assert_eq!(named.unwrap().ino, open.unwrap().ino);
-        let other = create_unnamed(dir.as_fd()).unwrap();
+        let other = create_unnamed(dir.as_fd(), 0o600).unwrap();
         for publish in [publish, publish_through_proc] {
             let taken = publish(other.as_fd(), dir.as_fd(), "a").unwrap_err();
             assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);

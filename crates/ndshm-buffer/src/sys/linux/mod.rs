@@ -2,6 +2,7 @@
 
 mod attached;
 mod files;
+mod guard;
 mod locks;
 mod probe;
 mod region;
@@ -9,6 +10,7 @@ mod room;
 
 pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
+pub(crate) use guard::{Watch, install as install_guard};
 pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
 pub(crate) use probe::collapse_one;
 pub(crate) use region::Region;
