@@ -7,7 +7,7 @@ use ndshm_array::inspect::{
     ArrayContents, ClaimReport, Contents, InspectError, Report, SegmentFile,
 };
 use ndshm_array::npy::Order;
-use ndshm_buffer::SegmentInfo;
+use ndshm_buffer::{Attached, SegmentInfo};
 use ndshm_sync::{Holder, Inspection, Member};
 use serde::Serialize;
 
@@ -233,8 +233,20 @@ impl Segment {
 
     /// Never fails: what is wrong is part of the picture.
     pub(crate) fn of_segment(info: &SegmentInfo) -> Self {
+        Self::of_segments(std::slice::from_ref(info)).remove(0)
+    }
+
+    /// The same of many, at once: to look for the processes that have them takes as long as of one.
+    pub(crate) fn of_segments(infos: &[SegmentInfo]) -> Vec<Self> {
+        let attached = match infos.iter().any(SegmentInfo::is_in_use) {
+            true => SegmentInfo::attached_to(infos),
+            false => vec![Vec::new(); infos.len()],
+        };
+        infos.iter().zip(attached).map(|(info, attached)| Self::looked_at(info, attached)).collect()
+    }
+
+    fn looked_at(info: &SegmentInfo, attached: Vec<Attached>) -> Self {
         let modified = info.modified().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        let processes = if info.is_in_use() { info.attached() } else { Vec::new() };
         let blank = Self {
             state: State::of(info),
             bytes: info.len(),
@@ -250,7 +262,7 @@ impl Segment {
                 device: info.id().dev(),
                 inode: info.id().ino(),
             }),
-            attached: processes
+            attached: attached
                 .into_iter()
                 .map(|p| Process { pid: p.pid, command: p.command, writable: p.writable })
                 .collect(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::Common;
 use crate::model::{Kind, Segment, State};
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Failure, Outcome, Verdict};
 use crate::output::{print, print_json};
 use crate::screen::{Screen, Style};
 use crate::size::human;
@@ -32,9 +32,8 @@ pub(crate) fn run(common: &Common) -> Outcome {
 }
 
 /// All segments of the directory, looked at.
-pub(crate) fn all(common: &Common) -> Result<Vec<Segment>, crate::outcome::Failure> {
-    let found = options(common.dir.as_deref()).list()?;
-    Ok(found.iter().map(Segment::of_segment).collect())
+pub(crate) fn all(common: &Common) -> Result<Vec<Segment>, Failure> {
+    Ok(Segment::of_segments(&options(common.dir.as_deref()).list()?))
 }
 
 fn table(segments: &[Segment], screen: &Screen) -> String {

@@ -1,5 +1,6 @@
 //! `ndshm save`.
 
+use ndshm_array::PoisonedPart;
 use ndshm_array::inspect::{Contents, SegmentFile, WholeError};
 use serde::Serialize;
 
@@ -35,25 +36,23 @@ pub(crate) fn run(common: &Common, given: &Save) -> Outcome {
     let write = || source.save(&given.file, |done| bar.set_position(done));
 
     let why_not = if array.is_live {
-        let written = source.whole(given.timeout, |poisoned| match poisoned {
-            [] => write().map(|()| None).map_err(Failure::from),
-            [first, ..] => {
-                let why = format!("{first}: those rows may be half-changed");
-                if given.anyway {
-                    write().map(|()| Some(why)).map_err(Failure::from)
-                } else {
-                    refused(&source, &why)
-                }
+        // Within the claim, where it is to be had.
+        let written = source.whole(given.timeout, |poisoned| match poisoned.first() {
+            None => write().map(|()| None).map_err(Failure::from),
+            Some(part) if given.anyway => {
+                write().map(|()| Some(half_changed(part))).map_err(Failure::from)
             }
+            Some(part) => Err(refused(&source, &half_changed(part), "mend them, or give --anyway")),
         });
         match written {
             Ok(written) => written?,
             Err(why) if given.anyway => {
-                let why = no_claim(&why);
                 write()?;
-                Some(why)
+                Some(no_claim(&why))
             }
-            Err(why) => refused(&source, &no_claim(&why))?,
+            Err(why) => {
+                return Err(refused(&source, &no_claim(&why), "give more --timeout, or --anyway"));
+            }
         }
     } else {
         write()?;
@@ -75,13 +74,14 @@ pub(crate) fn run(common: &Common, given: &Save) -> Outcome {
     Ok(verdict)
 }
 
+fn half_changed(part: &PoisonedPart) -> String {
+    format!("{part}: those rows may be half-changed")
+}
+
 fn no_claim(why: &WholeError) -> String {
     format!("no claim on the whole array was to be had: {why}")
 }
 
-fn refused<T>(source: &SegmentFile, why: &str) -> Result<T, Failure> {
-    Err(Failure::new(format_args!(
-        "{}: not saved: {why}; give more --timeout, or --anyway",
-        source.path().display()
-    )))
+fn refused(source: &SegmentFile, why: &str, remedy: &str) -> Failure {
+    Failure::new(format_args!("{}: not saved: {why}; {remedy}", source.path().display()))
 }

@@ -144,7 +144,7 @@ pub(crate) fn nan_and_infinity_are_seen() {
     }
     let text = prints(0, dir, &["view", "a"]);
     assert!(text.contains('?') && text.contains("NaN") && text.contains("1 infinite"), "{text}");
-    assert!(text.contains("[[inf  1.  2."), "{text}");
+    assert!(text.contains("[[ inf   1.   2."), "{text}");
     let shown = json(0, dir, &["view", "a", "-s", "50,50"]);
     assert_eq!(shown["elements"], json!([["NaN"]]));
     assert_eq!(shown["statistics"]["min"], json!(null));

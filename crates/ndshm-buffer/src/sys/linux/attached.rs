@@ -1,5 +1,6 @@
 //! Which processes have a file mapped, as far as /proc shows them to this user.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 /// A process that maps a file.
@@ -10,34 +11,47 @@ pub(crate) struct Mapper {
     pub(crate) writable: bool,
 }
 
-/// All that can be seen to map the file, by process id. What ends meanwhile, or belongs to others, is left out.
-pub(crate) fn mappers(dev: u64, ino: u64) -> Vec<Mapper> {
-    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let mut found: Vec<_> = pids.filter_map(|pid| mapper(pid, dev, ino)).collect();
-    found.sort_unstable_by_key(|mapper| mapper.pid);
+/// For each of the files, by device and inode, all that can be seen to map it, by process id. What ends meanwhile, or
+/// belongs to others, is left out.
+pub(crate) fn mappers(files: &[(u64, u64)]) -> Vec<Vec<Mapper>> {
+    let mut found = vec![Vec::new(); files.len()];
+    let Ok(processes) = fs::read_dir("/proc") else { return found };
+    let wanted: HashMap<_, _> = files.iter().enumerate().map(|(i, &file)| (file, i)).collect();
+    for pid in processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()) {
+        let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else { continue };
+        let mapped = mapped(&String::from_utf8_lossy(&maps), &wanted);
+        if mapped.is_empty() {
+            continue;
+        }
+        let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command).trim_end().to_owned();
+        for (file, writable) in mapped {
+            found[file].push(Mapper { pid, command: command.clone(), writable });
+        }
+    }
+    for mappers in &mut found {
+        mappers.sort_unstable_by_key(|mapper| mapper.pid);
+    }
     found
 }
 
-fn mapper(pid: u32, dev: u64, ino: u64) -> Option<Mapper> {
-    let maps = fs::read(format!("/proc/{pid}/maps")).ok()?;
-    let writable = maps_file(&String::from_utf8_lossy(&maps), dev, ino)?;
-    let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let command = String::from_utf8_lossy(&command).trim_end().to_owned();
-    Some(Mapper { pid, command, writable })
-}
-
-/// Whether one of these mappings is of the file, and if so whether any may be written to.
-fn maps_file(maps: &str, dev: u64, ino: u64) -> Option<bool> {
-    let device = format!("{:02x}:{:02x}", rustix::fs::major(dev), rustix::fs::minor(dev));
-    let permissions = maps.lines().filter_map(|line| {
+/// Which of the wanted files these mappings are of, and whether any of a file's may be written to.
+fn mapped(maps: &str, wanted: &HashMap<(u64, u64), usize>) -> BTreeMap<usize, bool> {
+    let mut mapped = BTreeMap::new();
+    let fields = maps.lines().filter_map(|line| {
         // address permissions offset device inode path
         let mut fields = line.split_ascii_whitespace();
         let permissions = fields.nth(1)?;
-        let (found, inode) = (fields.nth(1)?, fields.next()?);
-        (found == device && inode.parse() == Ok(ino)).then_some(permissions)
+        let (major, minor) = fields.nth(1)?.split_once(':')?;
+        let number = |hex| u32::from_str_radix(hex, 16).ok();
+        let device = rustix::fs::makedev(number(major)?, number(minor)?);
+        let file = wanted.get(&(device, fields.next()?.parse().ok()?))?;
+        Some((*file, permissions.contains('w')))
     });
-    permissions.map(|permissions| permissions.contains('w')).reduce(|a, b| a || b)
+    for (file, writable) in fields {
+        *mapped.entry(file).or_default() |= writable;
+    }
+    mapped
 }
 
 #[cfg(test)]
@@ -51,8 +65,7 @@ mod tests {
                     7f04-7f05 r-xp 00000000 08:1a 42   /bin/x\n\
                     7f06-7f07 rw-p 00000000 00:00 0\n";
         let device = rustix::fs::makedev(0, 0x1a);
-        assert_eq!(maps_file(maps, device, 42), Some(false));
-        assert_eq!(maps_file(maps, device, 43), Some(true));
-        assert_eq!(maps_file(maps, device, 44), None);
+        let wanted = [((device, 42), 0), ((device, 43), 1), ((device, 44), 2)].into();
+        assert_eq!(mapped(maps, &wanted), [(0, false), (1, true)].into());
     }
 }

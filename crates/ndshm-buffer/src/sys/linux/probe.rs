@@ -11,6 +11,10 @@ const BEGUN: u64 = 4096;
 
 /// Asks for one, and gives it back; the error of the kernel where it gives none.
 pub(crate) fn collapse_one() -> io::Result<io::Result<()>> {
+    // Beyond this limit the kernel sends a signal, which ends the process.
+    if super::file_size_limit().is_some_and(|limit| limit < HUGE as u64) {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let fd = super::create_anonymous()?;
     super::set_length(fd.as_fd(), HUGE as u64)?;
     // Without memory there is nothing to collapse; with all of it there would be 512 pages to copy.
