@@ -38,6 +38,11 @@ pub(crate) struct Common {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the segments: what they are, whether they live, who has them
+    ///
+    /// STATE: live (a process has it), persisted (to be kept until `rm`), orphaned (nobody has it, and nobody
+    /// wanted it kept: its creator was killed), unknown (this user may not look). KIND: array, value (under a
+    /// mutex), raw (bytes), damaged, unreadable. ATTACHED: the processes that have it mapped. HOLDS: claims
+    /// of rows, locks, and what the dead left.
     #[command(visible_alias = "list")]
     Ls,
     /// All that is known of one segment or .npy file
@@ -46,8 +51,14 @@ pub(crate) enum Command {
         name: String,
     },
     /// Show the elements: numbers, and a picture
+    ///
+    /// They are read as they are at this moment, without a claim: rows that are being written may be seen
+    /// half-changed.
     View(View),
     /// Watch the segments; q ends it
+    ///
+    /// CHANGE says what is new since the last look. In a pipe the looks follow one another, with --json
+    /// one object a line.
     Top(Top),
     /// Remove names; whoever has such a segment keeps it
     Rm(Rm),
@@ -58,6 +69,9 @@ pub(crate) enum Command {
         dry_run: bool,
     },
     /// Write a segment to an .npy file, as a consistent copy
+    ///
+    /// Joins the array and claims all of it to read for as long as it is copied, and waits for who writes.
+    /// What cannot be had whole is not written, unless --anyway is given.
     Save(Save),
     /// Make a segment from an .npy file; it stays until it is removed
     Load(Load),
@@ -72,8 +86,6 @@ pub(crate) enum Command {
     Man,
 }
 
-/// Elements are read as they are at this moment, without a claim: rows that are being written may be seen
-/// half-changed.
 #[derive(Debug, Args)]
 pub(crate) struct View {
     /// The segment, or the path of a file

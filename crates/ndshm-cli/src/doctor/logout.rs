@@ -70,7 +70,7 @@ fn removes_ipc(configuration: &str) -> Option<bool> {
             "no" | "false" | "off" | "0" => Some(false),
             _ => None,
         })
-        .last()
+        .next_back()
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use crate::keeper::orphaned;
 use crate::run::{json, prints, run};
 
 /// What is done to a good segment, and what is said of it then.
-const DAMAGES: [(&str, fn(&File), &str); 7] = [
+type Damage = (&'static str, fn(&File), &'static str);
+
+const DAMAGES: [Damage; 7] = [
     ("version", |file| from_end(file, 56, &[9]), "format version 9"),
     ("kind", |file| from_end(file, 52, &[7]), "something unknown"),
     ("length", |file| from_end(file, 24, &[1]), "another length"),
