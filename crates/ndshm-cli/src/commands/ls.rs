@@ -11,6 +11,9 @@ use crate::size::human;
 use crate::table::{Align, Cell, Table};
 use crate::target::options;
 
+/// So many who hold something stand in a line; `info` has all, which may be a thousand.
+const SHOWN: usize = 6;
+
 #[derive(Serialize)]
 struct Listing {
     segments: Vec<Segment>,
@@ -82,7 +85,12 @@ pub(crate) fn holds(segment: &Segment) -> Cell {
     if let Some(problem) = &segment.problem {
         return Cell::styled(problem, style);
     }
-    let texts: Vec<_> = segment.holds().into_iter().map(|hold| hold.text).collect();
+    let holds = segment.holds();
+    let mut texts: Vec<_> = holds.iter().take(SHOWN).map(|hold| hold.text.as_str()).collect();
+    let more = format!("and {} more", holds.len().saturating_sub(SHOWN));
+    if holds.len() > SHOWN {
+        texts.push(&more);
+    }
     Cell::styled(texts.join("; "), style)
 }
 

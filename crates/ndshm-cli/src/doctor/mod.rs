@@ -1,6 +1,7 @@
 //! `ndshm doctor`: whether this machine is fit for shared arrays, and what to do where it is not.
 
 mod attention;
+mod group;
 mod huge;
 mod limits;
 mod logout;
@@ -58,6 +59,7 @@ pub(crate) fn run(common: &Common) -> Outcome {
     findings.extend(room::examine(common.dir.as_deref()));
     findings.extend(huge::examine());
     findings.extend(limits::examine());
+    findings.extend(group::examine());
     findings.extend(proc::examine());
     findings.extend(logout::examine());
     findings.extend(attention::examine(common));
