@@ -38,7 +38,7 @@ pub(crate) fn output_is_steady() {
 pub(crate) fn a_reader_that_goes_is_no_error() {
     let dir = scratch();
     let dir = dir.path();
-    let arrays: Vec<_> = (0..300)
+    let arrays: Vec<_> = (0..100)
         .map(|i| {
             SharedArray2::<u8>::options().dir(dir).name(format!("a{i}")).zeros((2, 2)).unwrap()
         })
