@@ -4,6 +4,7 @@ mod attached;
 mod files;
 mod guard;
 mod locks;
+mod passing;
 mod region;
 mod room;
 
@@ -11,6 +12,7 @@ pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
 pub(crate) use guard::{Watch, install as install_guard};
 pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
+pub(crate) use passing::{duplicate, keep_from_programs, let_inherit, receive, send};
 pub(crate) use region::Region;
 pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
 
