@@ -1,6 +1,5 @@
 //! Creators race for a name, and one of them is killed: mostly before it publishes what it has made.
 
-use std::hint::spin_loop;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
@@ -44,15 +43,12 @@ fn play(scene: &Scene) {
         for word in [STAGE, DONE, WINNERS] {
             scene.word(word).store(0, SeqCst);
         }
-        // Half of them never come further, the others are killed somewhere on their way.
-        let stays = rng.chance(50);
+        // Most never come further, the others are killed somewhere on their way.
+        let stays = rng.chance(80);
         let mut victim = scene.spawn(|| victim(scene, stays));
         scene.until("the victim is in its init", || scene.word(STAGE).load(SeqCst) > 0);
-        if !stays {
-            rng.pause(Duration::from_micros(40));
-        }
         scene.word(ROUND).store(round, SeqCst);
-        rng.pause(Duration::from_micros(60));
+        rng.pause(Duration::from_micros(if stays { 60 } else { 15 }));
         scene.check(victim.kill(scene.limit), || "a killed creator does not die".to_owned());
         let done = |parts: u64| move || scene.word(DONE).load(SeqCst) == parts * RIVALS as u64;
         scene.until("the rivals have raced", done(1));
@@ -77,13 +73,17 @@ fn victim(scene: &Scene, stays: bool) {
     let created = scene.options().create_with("a", LEN, |bytes| {
         bytes[..LEN / 2].fill(1);
         scene.word(STAGE).store(1, SeqCst);
-        while stays {
-            spin_loop();
+        if stays {
+            sleep();
         }
         bytes[LEN / 2..].fill(1);
     });
     // Where a rival was first there is nothing to wait for; but its end comes from outside.
     let _kept = created;
+    sleep();
+}
+
+fn sleep() {
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }
@@ -93,9 +93,7 @@ fn rival(scene: &Scene, me: u8) {
     let mut last = 0;
     loop {
         let now = || scene.word(ROUND).load(SeqCst);
-        while now() == last {
-            std::thread::yield_now();
-        }
+        scene.until("the next round", || now() != last);
         last = now();
         if last == u64::MAX {
             return;
@@ -122,9 +120,7 @@ fn rival(scene: &Scene, me: u8) {
             }
         };
         scene.word(DONE).fetch_add(1, SeqCst);
-        while scene.word(OVER).load(SeqCst) != last {
-            std::thread::yield_now();
-        }
+        scene.until("the round is over", || scene.word(OVER).load(SeqCst) == last);
         drop(created);
         scene.word(DONE).fetch_add(1, SeqCst);
     }

@@ -1,6 +1,7 @@
 //! A grower is killed while readers look: the length is the old one or the new one, and all of it is there.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const FILLED: usize = 3;
 const READERS: u64 = 2;
 const CAPACITY: usize = 4 << 20;
 const FIRST: usize = 100;
+/// How often a reader looks.
+const LOOK: Duration = Duration::from_micros(20);
 
 /// Words: which segment it is, what the victim grows it to (0 between two growths), how many readers have let go.
 const SEGMENT: usize = 0;
@@ -46,7 +49,7 @@ fn play(scene: &Scene) {
     let mut rng = scene.rng(1);
     let mut segment = 1;
     let mut buffer = create(scene, segment);
-    let mut readers: Vec<_> = (0..READERS).map(|me| scene.spawn(|| read(scene, me))).collect();
+    let mut readers: Vec<_> = (0..READERS).map(|_| scene.spawn(|| read(scene))).collect();
     while scene.goes_on() {
         let old = buffer.len();
         scene.word(TARGET).store(0, SeqCst);
@@ -63,7 +66,7 @@ fn play(scene: &Scene) {
         });
         scene.check(now >= old, || format!("{now} bytes after {old}"));
         scene.count(if now == aimed { NEW } else { OLD }).fetch_add(1, Relaxed);
-        let reserved = rustix_blocks(&buffer);
+        let reserved = set_aside(&buffer);
         scene.check(reserved >= now.next_multiple_of(4096) as u64, || {
             format!("{reserved} bytes reserved for {now}")
         });
@@ -84,8 +87,7 @@ fn play(scene: &Scene) {
 }
 
 /// What is set aside of the file.
-fn rustix_blocks(buffer: &SharedBuffer) -> u64 {
-    use std::os::unix::fs::MetadataExt;
+fn set_aside(buffer: &SharedBuffer) -> u64 {
     let file = buffer.as_fd().try_clone_to_owned().map(std::fs::File::from);
     file.and_then(|file| file.metadata()).map_or(0, |facts| facts.blocks() * 512)
 }
@@ -111,7 +113,7 @@ fn grow(scene: &Scene, buffer: &SharedBuffer, mut rng: Rng) {
 }
 
 /// Sees lengths that only become greater, and can read to the end of each.
-fn read(scene: &Scene, _me: u64) {
+fn read(scene: &Scene) {
     let mut last_segment = 0;
     let mut open: Option<SharedBuffer> = None;
     let mut last = 0;
@@ -127,7 +129,7 @@ fn read(scene: &Scene, _me: u64) {
         }
         let Some(buffer) = &open else {
             // Replaced in the meantime.
-            std::thread::yield_now();
+            std::thread::sleep(LOOK);
             continue;
         };
         let len = buffer.len();
@@ -138,6 +140,6 @@ fn read(scene: &Scene, _me: u64) {
             scene.check(read.is_ok(), || "a reader cannot read what it sees".to_owned());
             last = len;
         }
-        std::thread::yield_now();
+        std::thread::sleep(LOOK);
     }
 }

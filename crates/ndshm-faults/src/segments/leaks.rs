@@ -37,6 +37,7 @@ fn play(scene: &Scene) {
                 sent.is_ok() && options.receive_from(&there).is_ok_and(|b| b.id() == kept.id())
             }
             8 => {
+                // There is nothing to inherit here.
                 let mut command = std::process::Command::new("true");
                 kept.pass_to(&mut command, "kept").is_ok() && options.inherited("kept").is_ok()
             }

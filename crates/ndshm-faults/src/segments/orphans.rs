@@ -67,7 +67,8 @@ fn play(scene: &Scene) {
     scene.word(OVER).store(1, SeqCst);
     collectors.iter_mut().chain([&mut renewer]).for_each(|one| scene.ends_well(one));
     scene.check(self::living(scene) == living, || "one that lives was lost".to_owned());
-    keepers.iter_mut().for_each(|one| drop(one.kill(scene.limit)));
+    let dead = keepers.iter_mut().filter_map(|one| one.kill(scene.limit).then_some(())).count();
+    scene.check(dead == keepers.len(), || "a killed keeper does not die".to_owned());
     // Now those are orphans too.
     let collected = scene.options().gc().map_or(0, |removed| removed.len()) as u64;
     scene.check(collected == KEEPERS, || format!("{collected} of {KEEPERS} more were collected"));
@@ -77,7 +78,7 @@ fn play(scene: &Scene) {
     }
 }
 
-/// Holds one for as long as it lives: half of the keepers have only opened what another persisted no more.
+/// Holds one for as long as it lives: half of the keepers as one that has only opened it.
 fn keep(scene: &Scene, me: u64) {
     let name = format!("live-{me}");
     let created = scene.options().create(&name, 64).expect("nobody else creates it");

@@ -119,16 +119,18 @@ impl Scene {
         self.check(state == Some(State::Exited(0)), || format!("a process: {state:?}"));
     }
 
-    /// Looks until that is so.
+    /// Looks until that is so: at first without a pause, then with short sleeps, which leave the processor to others.
     pub(super) fn until(&self, what: &str, mut so: impl FnMut() -> bool) {
         let start = Instant::now();
         let mut looks = 0_u32;
         while !so() {
-            looks += 1;
-            if looks > 1_000 {
-                std::thread::yield_now();
+            looks = looks.saturating_add(1);
+            if looks < 100 {
+                std::hint::spin_loop();
+                continue;
             }
-            if looks.is_multiple_of(100_000) && start.elapsed() > self.limit {
+            std::thread::sleep(Duration::from_micros(20));
+            if start.elapsed() > self.limit {
                 self.violation(&format!("waited in vain: {what}"));
                 return;
             }
