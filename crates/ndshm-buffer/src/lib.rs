@@ -7,7 +7,8 @@
 //! creation and not a fault (SIGBUS) later, and a creator that is killed half-way leaves nothing behind.
 //!
 //! A segment is **anonymous** (`memfd`, sealed: its length cannot change) or **named**. Anonymous ones go by
-//! [handle](BufferHandle) or by inheritance ([`passing`]) to the processes one chooses and vanish with the last of them.
+//! [handle](BufferHandle), over a [socket](SharedBuffer::send_to) or by [inheritance](SharedBuffer::pass_to) to the
+//! processes one chooses and vanish with the last of them.
 //! Named ones are for programs that do not know each other: the name `heat` is the file `/dev/shm/ndshm.heat`, mode
 //! 0600, until the buffer that created it is dropped, unless it is to [persist](SharedBuffer::persist).
 //!
@@ -37,7 +38,7 @@
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`NameError`] | one error per operation |
+//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`SendError`], [`ReceiveError`], [`PassError`], [`InheritError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
@@ -79,6 +80,7 @@ mod mapping;
 mod name;
 mod open;
 mod options;
+mod pass;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
@@ -92,8 +94,9 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, GrowError, ListError, MissingError, OpenError, PersistError, RangeError,
-    ReadError, RemoveError, Shortage, WriteError,
+    CreateError, GrowError, InheritError, ListError, MissingError, OpenError, PassError,
+    PersistError, RangeError, ReadError, ReceiveError, RemoveError, SendError, Shortage,
+    WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;

@@ -49,7 +49,8 @@ pub enum NameError {
     },
 }
 
-fn check(name: &str) -> Result<(), NameError> {
+/// Refuses what no segment can have as its name, or as the key it is passed under.
+pub(crate) fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
     }

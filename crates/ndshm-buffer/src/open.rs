@@ -1,8 +1,8 @@
 //! From a name or a handle to a mapping.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::buffer::SharedBuffer;
@@ -13,6 +13,7 @@ use crate::lifecycle::{HoldError, Purpose, Unfit, hold};
 use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::pass::Ticket;
 use crate::registry;
 use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 
@@ -56,7 +57,7 @@ pub(crate) fn held_elsewhere(
     if let Some(mapping) = registry::find(Key { id: expected.id, access })
         && mapping.file_len() as u64 == expected.len
     {
-        return Ok(SharedBuffer::from_parts(mapping, None, None));
+        return Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded));
     }
     let path = sys::descriptor_of(pid, fd);
     let gone = |source: io::Error| match source.kind() {
@@ -80,21 +81,43 @@ pub(crate) fn held_elsewhere(
         mark(&opened, &path)?;
         Ok(opened)
     })?;
-    Ok(SharedBuffer::from_parts(mapping, None, None))
+    Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded))
 }
 
-/// Maps a segment whose descriptor this process inherited.
-#[cfg(feature = "serde")]
+/// Maps a segment whose descriptor came from another process, which says what it is.
+pub(crate) fn received(
+    options: &BufferOptions,
+    fd: BorrowedFd<'_>,
+    ticket: Ticket,
+) -> Result<SharedBuffer, OpenError> {
+    let path = shown(ticket.place.as_ref(), fd);
+    let facts = sys::facts_of(fd).map_err(|source| os(&path, "examine it", source))?;
+    purpose(options).vet(&facts).map_err(|unfit| unfit_error(unfit, &path))?;
+    if ticket.place.is_none() && !sys::is_sealed(fd) {
+        return Err(OpenError::Unsealed { path });
+    }
+    let writable = sys::is_writable(fd).map_err(|source| os(&path, "examine it", source))?;
+    let access = Access::read_only(options.read_only || ticket.read_only || !writable);
+    let expected = Expected { id: ticket.id, len: ticket.file_len };
+    Ok(inherited(fd, access, ticket.place, expected)?.guarded(options.guarded))
+}
+
+/// The path of a segment that came as a descriptor, as messages name it.
+fn shown(place: Option<&Place>, fd: BorrowedFd<'_>) -> PathBuf {
+    match place {
+        Some(place) => place.path().to_owned(),
+        None => sys::descriptor_of(sys::process_id(), sys::raw(fd)),
+    }
+}
+
+/// Maps a segment whose descriptor this process has.
 pub(crate) fn inherited(
-    fd: std::os::fd::BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
     access: Access,
     place: Option<Place>,
     expected: Expected,
 ) -> Result<SharedBuffer, OpenError> {
-    let shown = match &place {
-        Some(place) => place.path().to_owned(),
-        None => sys::descriptor_of(sys::process_id(), sys::raw(fd)),
-    };
+    let shown = shown(place.as_ref(), fd);
     let path = shown.as_path();
     let facts = sys::facts_of(fd).map_err(|source| os(path, "examine it", source))?;
     expect(&facts, Some(expected), path)?;

@@ -31,7 +31,9 @@ fn failing() {
 #[cfg(target_arch = "x86_64")]
 mod injected {
     use std::fs;
+    use std::os::unix::net::UnixStream;
     use std::path::Path;
+    use std::process::Command;
 
     use ndshm_buffer::{BufferOptions, SharedBuffer};
     use ndshm_testkit::{Traced, one_line};
@@ -70,6 +72,24 @@ mod injected {
         ("persist", |_, there| text(there.persist())),
         ("unlink", |_, there| text(there.unlink())),
         ("remove", |options, _| text(options.remove("there"))),
+        ("send and receive", |options, there| {
+            let (here, end) = UnixStream::pair().map_err(|error| error.to_string())?;
+            text(there.send_to(&here))?;
+            text(options.receive_from(&end))
+        }),
+        ("receive read-only", |options, there| {
+            let (here, end) = UnixStream::pair().map_err(|error| error.to_string())?;
+            text(there.send_to(&here))?;
+            text(options.clone().read_only(true).receive_from(&end))
+        }),
+        ("pass to a program", |_, there| text(there.pass_to(&mut Command::new("true"), "a"))),
+        ("guarded copies", |options, _| {
+            let opened = options.clone().guarded(true).open("there");
+            text(opened.and_then(|opened| {
+                opened.read_at(0, &mut [0; 64]).expect("nothing is missing");
+                Ok(opened)
+            }))
+        }),
         ("list", |options, _| text(options.list())),
         ("info", |options, _| text(options.info("there"))),
         ("gc", |options, _| text(options.gc())),
@@ -81,7 +101,8 @@ mod injected {
     /// Calls that the allocator makes: without memory for a string a program ends.
     const ALLOCATOR: &[i64] = &[libc::SYS_brk, libc::SYS_mprotect, libc::SYS_mremap];
     /// Calls that cannot fail, which `rustix` relies on.
-    const INFALLIBLE: &[i64] = &[libc::SYS_getpid, libc::SYS_geteuid, libc::SYS_prlimit64];
+    const INFALLIBLE: &[i64] =
+        &[libc::SYS_getpid, libc::SYS_gettid, libc::SYS_geteuid, libc::SYS_prlimit64];
     /// Calls that give back what is then kept, since they were not made.
     const GIVING_BACK: &[i64] = &[libc::SYS_close, libc::SYS_munmap];
 

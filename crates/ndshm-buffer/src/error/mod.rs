@@ -5,6 +5,7 @@ mod create;
 mod grow;
 mod list;
 mod open;
+mod pass;
 mod remove;
 
 pub use access::{MissingError, RangeError, ReadError, WriteError};
@@ -12,4 +13,5 @@ pub use create::{CreateError, Shortage};
 pub use grow::GrowError;
 pub use list::ListError;
 pub use open::OpenError;
+pub use pass::{InheritError, PassError, ReceiveError, SendError};
 pub use remove::{PersistError, RemoveError};

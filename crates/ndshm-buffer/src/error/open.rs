@@ -49,6 +49,12 @@ pub enum OpenError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A descriptor came of a segment without a name, which somebody could still truncate.
+    #[error("{}: an anonymous segment whose length is not sealed; have it made by this crate", path.display())]
+    Unsealed {
+        /// The descriptor.
+        path: PathBuf,
+    },
     /// It holds more than bytes: locks, typed values, which safe code must not touch.
     #[error(
         "{segment}: belongs to a layer above raw buffers (an array, a lock); open it with the crate that made it"

@@ -245,7 +245,6 @@ pub(crate) fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> 
 }
 
 /// The same, or a duplicate of `fd` where /proc cannot give one.
-#[cfg(feature = "serde")]
 pub(crate) fn reopen_or_duplicate(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
     reopen(fd, writable).or_else(|_| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?))
 }
@@ -254,6 +253,18 @@ pub(crate) fn reopen_or_duplicate(fd: BorrowedFd<'_>, writable: bool) -> io::Res
 #[cfg(feature = "serde")]
 pub(crate) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
+}
+
+/// Whether what the descriptor leads to can be written through it.
+pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    Ok(flags & OFlags::RWMODE != OFlags::RDONLY)
+}
+
+/// Whether nobody can make the file shorter.
+pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> bool {
+    // Only files in memory have seals to ask for.
+    rustix::fs::fcntl_get_seals(fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
 }
 
 /// The number of a descriptor.
@@ -271,7 +282,7 @@ fn access(writable: bool) -> OFlags {
     direction | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
 }
 
-fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+pub(super) fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     loop {
         match call() {
             Err(Errno::INTR) => {}

@@ -169,10 +169,11 @@ fn this_thread() -> u64 {
 }
 
 extern "C" fn on_bus_error(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel passes a valid `siginfo_t`.
-    let code = unsafe { (*info).si_code };
+    // SAFETY: the kernel passes a valid `siginfo_t`, which nobody else has.
+    let told = unsafe { &*info };
+    let code = told.si_code;
     // SAFETY: the field is valid for SIGBUS.
-    let address = unsafe { (*info).si_addr() }.addr();
+    let address = unsafe { told.si_addr() }.addr();
     if code != libc::BUS_ADRERR || !replace_page(address) {
         pass_on(signal, info, context, code);
     }
