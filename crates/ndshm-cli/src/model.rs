@@ -359,13 +359,20 @@ impl Segment {
         }
     }
 
-    /// `2: 1234 heat, 1240 python3`.
+    /// `3: heat 1234 1240, python3 1299`.
     pub(crate) fn attached_text(&self) -> String {
-        let named = self.attached.iter().map(|p| format!("{} {}", p.pid, p.command));
-        let named: Vec<_> = named.collect();
-        match named.len() {
+        let mut programs: Vec<(&str, Vec<String>)> = Vec::new();
+        for Process { pid, command, .. } in &self.attached {
+            match programs.iter_mut().find(|(program, _)| program == command) {
+                Some((_, pids)) => pids.push(pid.to_string()),
+                None => programs.push((command, vec![pid.to_string()])),
+            }
+        }
+        let programs =
+            programs.iter().map(|(program, pids)| format!("{program} {}", pids.join(" ")));
+        match self.attached.len() {
             0 => String::new(),
-            n => format!("{n}: {}", named.join(", ")),
+            n => format!("{n}: {}", programs.collect::<Vec<_>>().join(", ")),
         }
     }
 

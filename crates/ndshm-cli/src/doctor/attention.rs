@@ -43,10 +43,12 @@ pub(super) fn examine(common: &Common) -> Vec<Finding> {
 fn summary(segments: &[Segment]) -> Finding {
     let reserved: u64 = segments.iter().filter_map(|s| s.file.as_ref()).map(|f| f.reserved).sum();
     let live = segments.iter().filter(|s| s.file.as_ref().is_some_and(|f| f.in_use)).count();
-    Finding::ok(
-        SECTION,
-        format!("{} segments, {live} in use, {} in all", segments.len(), human(reserved)),
-    )
+    let what = match segments.len() {
+        0 => "no segments".to_owned(),
+        1 => format!("1 segment, {live} in use, {}", human(reserved)),
+        n => format!("{n} segments, {live} in use, {} in all", human(reserved)),
+    };
+    Finding::ok(SECTION, what)
 }
 
 fn harm(segment: &Segment) -> Finding {

@@ -22,7 +22,7 @@ pub(crate) fn a_live_array_and_who_holds_what() {
     assert_eq!(lines.len(), 2, "{text}");
     for part in [
         "heat  live   array  float64  20 x 3",
-        &format!("2: {first} command"),
+        "  2: command",
         &format!("pid {first} writes rows 0..5"),
         &format!("rank 7 (pid {second}) reads rows 5..9"),
         &format!("rank 7 (pid {second}) writes rows 12..20"),

@@ -23,8 +23,7 @@ pub(crate) fn mappers(files: &[(u64, u64)]) -> Vec<Vec<Mapper>> {
         if mapped.is_empty() {
             continue;
         }
-        let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let command = String::from_utf8_lossy(&command).trim_end().to_owned();
+        let command = command(pid);
         for (file, writable) in mapped {
             found[file].push(Mapper { pid, command: command.clone(), writable });
         }
@@ -33,6 +32,19 @@ pub(crate) fn mappers(files: &[(u64, u64)]) -> Vec<Vec<Mapper>> {
         mappers.sort_unstable_by_key(|mapper| mapper.pid);
     }
     found
+}
+
+/// The name of its program.
+fn command(pid: u32) -> String {
+    let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let command = String::from_utf8_lossy(&command).trim_end().to_owned();
+    if command != "exe" {
+        return command;
+    }
+    // Started through /proc/self/exe, as a program starts itself once more: then the link has the name.
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let program = program.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    program.map_or(command, |program| program.chars().take(15).collect())
 }
 
 /// Which of the wanted files these mappings are of, and whether any of a file's may be written to.
