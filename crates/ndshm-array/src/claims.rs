@@ -8,8 +8,8 @@ use ndarray::Dimension;
 use crate::array::SharedArray;
 use crate::atomic::{AtomicElement, AtomicGuard};
 use crate::claim::{
-    Claim, ClaimError, ENTRIES, Mode, Outside, Patience, Poison, PoisonedClaim, PoisonedPart,
-    ReadGuard, Refused, Select, Want, Whole, WriteGuard,
+    Claim, ClaimError, Mode, Outside, Patience, PoisonedClaim, ReadGuard, Select, Want, Whole,
+    WriteGuard,
 };
 use crate::element::Element;
 
@@ -480,7 +480,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let mut at = [0; N];
         let poison = table
             .claim(members, &wants, &mut at, patience)
-            .map_err(|refused| self.refused(refused, &wants))?;
+            .map_err(|refused| refused.explain(&wants, members))?;
         let mut granted = at.iter().zip(wants);
         let guards = parts.map(|part| {
             let (&index, want) = granted.next().expect("as many as parts");
@@ -489,32 +489,8 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         if poison.is_empty() {
             return Ok(guards);
         }
-        let part = |&Poison { by, panicked, part }: &Poison| PoisonedPart {
-            part,
-            member: members.describe(by),
-            panicked,
-        };
-        let parts = poison.iter().map(part).collect();
+        let parts = poison.iter().map(|poison| poison.explain(members)).collect();
         Err(ClaimError::Poisoned(PoisonedClaim::new(guards, parts)))
-    }
-
-    #[cold]
-    fn refused<G>(&self, refused: Refused, wants: &[Want]) -> ClaimError<G> {
-        let Some(members) = self.segment().members() else { return ClaimError::ReadOnly };
-        match refused {
-            Refused::Overlap { part, held, by, waits } => {
-                ClaimError::Overlap { part, held, by: members.describe(by), waits }
-            }
-            Refused::Own { part, held } => ClaimError::Own { part, held },
-            Refused::Deadlock { part, held, by } => {
-                ClaimError::Deadlock { part, held, by: members.describe(by) }
-            }
-            Refused::Full => ClaimError::Full { most: ENTRIES },
-            Refused::Busy { by } => {
-                ClaimError::Busy { part: wants[0].0, by: by.map(|by| members.describe(by)) }
-            }
-            Refused::Forked => ClaimError::Forked,
-        }
     }
 }
 

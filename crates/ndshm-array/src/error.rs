@@ -210,4 +210,10 @@ pub enum SaveError {
     /// The shape cannot be written in an NPY header.
     #[error(transparent)]
     Header(#[from] EncodeError),
+    /// The [file](crate::inspect::SegmentFile) holds no array.
+    #[error("it cannot be saved as an .npy file: it holds {holds}")]
+    NoArray {
+        /// What it holds.
+        holds: &'static str,
+    },
 }

@@ -172,18 +172,26 @@ impl Footer {
         Ok(footer)
     }
 
+    /// What the footer says that the segment holds; `None` for what this build does not know.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        [Kind::Array, Kind::Mutex].into_iter().find(|kind| *kind as u32 == self.kind)
+    }
+
+    /// Whether these are the bytes of a footer at all.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.magic == MAGIC
+    }
+
     /// Checks all of it, once; nothing is taken from shared memory afterwards.
     pub(crate) fn check(&self, kind: Kind, len: usize) -> Result<Places, FormatError> {
-        if self.magic != MAGIC {
+        if !self.is_marked() {
             return Err(FormatError::NotASegment);
         }
         if self.version != FORMAT_VERSION {
             return Err(FormatError::Version { found: self.version, known: FORMAT_VERSION });
         }
         if self.kind != kind as u32 {
-            let all = [Kind::Array, Kind::Mutex];
-            let found = all.iter().find(|k| **k as u32 == self.kind);
-            let found = found.map_or("something unknown", |k| k.name());
+            let found = self.kind().map_or("something unknown", Kind::name);
             return Err(FormatError::Kind { found, expected: kind.name() });
         }
         let damaged = FormatError::Damaged;

@@ -13,6 +13,7 @@
 //! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`], [`PoisonedPart`]: getting at the elements.
 //! - [`Element`]: what an array can hold.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
+//! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
 //!
 //! ```
@@ -40,6 +41,7 @@ mod error;
 mod format;
 mod geometry;
 mod handle;
+pub mod inspect;
 mod instance;
 mod mutex;
 pub mod npy;
@@ -47,6 +49,7 @@ mod options;
 mod rank;
 mod save;
 mod segment;
+mod snapshot;
 
 pub use aliases::{
     SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
@@ -55,7 +58,7 @@ pub use aliases::{
 pub use array::SharedArray;
 pub use atomic::{AtomicElement, AtomicGuard};
 pub use claim::{
-    ClaimError, Outside, Part, PoisonedClaim, PoisonedPart, ReadGuard, Select, WriteGuard,
+    ClaimError, Mode, Outside, Part, PoisonedClaim, PoisonedPart, ReadGuard, Select, WriteGuard,
 };
 pub use claims::ClaimResult;
 pub use element::Element;

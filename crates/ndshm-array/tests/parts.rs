@@ -292,3 +292,50 @@ fn an_owned_guard_keeps_its_array() -> Test {
     assert_eq!(other.read()?.sum(), 1 + 2 + 3 + 4 + 9 + 6);
     Ok(())
 }
+
+#[test]
+fn a_snapshot_is_of_one_moment_for_readers_too() -> Test {
+    let _watchdog = watchdog("snapshots");
+    let name = common::Name::new("snapshot");
+    let options = SharedArray2::<u64>::options().name(&*name);
+    let a = options.zeros((64, 64).set_f(true))?;
+    // SAFETY: only this test has the name.
+    let reader = unsafe { SharedArray2::<u64>::options().read_only(true).open(&name)? };
+    let done = AtomicUsize::new(0);
+    thread::scope(|s| {
+        s.spawn(|| {
+            for n in 1..400 {
+                a.write().unwrap().fill(n);
+                thread::sleep(Duration::from_micros(300));
+            }
+            done.store(1, SeqCst);
+        });
+        for from in [&a, &reader] {
+            let done = &done;
+            s.spawn(move || {
+                let (mut last, mut seen) = (0, 0);
+                while done.load(SeqCst) == 0 {
+                    let copy = from.snapshot(LONG).unwrap();
+                    let first = copy[[0, 0]];
+                    assert!(copy.iter().all(|&x| x == first), "of two moments");
+                    assert!(first >= last, "back in time");
+                    seen += u64::from(first != last);
+                    last = first;
+                }
+                assert!(seen > 10, "{seen} snapshots");
+            });
+        }
+    });
+    assert!(!reader.snapshot(LONG)?.is_standard_layout(), "in the order of the array");
+    let writer = a.claim_mut(..3)?;
+    let refused = reader.snapshot(Duration::from_millis(5));
+    assert!(matches!(refused, Err(ClaimError::Overlap { held, .. }) if held == (0..3)));
+    drop(writer);
+    ndshm_testkit::panic_holding(|| a.claim_mut(s![.., 2..4]));
+    for from in [&a, &reader] {
+        let Err(ClaimError::Poisoned(p)) = from.snapshot(LONG) else { panic!("half-changed") };
+        assert_eq!(p.parts()[0].part.to_string(), "[0..64, 2..4]");
+        assert_eq!(p.into_inner().dim(), (64, 64));
+    }
+    Ok(())
+}

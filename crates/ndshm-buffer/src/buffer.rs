@@ -7,13 +7,15 @@ use std::sync::atomic::AtomicU8;
 
 use crate::create;
 use crate::creator::Creator;
-use crate::error::{CreateError, PersistError, RemoveError};
+use crate::error::{CreateError, GrowError, PersistError, RemoveError};
+use crate::growth;
 use crate::handle::BufferHandle;
 use crate::id::SegmentId;
 use crate::lifecycle::{self, Victim};
-use crate::mapping::Mapping;
+use crate::mapping::{Growth, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::sys;
 
 /// Bytes that several processes map.
 ///
@@ -33,7 +35,8 @@ use crate::options::BufferOptions;
 /// nobody changes what they borrow.
 ///
 /// A peer that truncates the *file* of a named segment makes every process fault (SIGBUS) that touches what is missing;
-/// this crate never does that, and anonymous segments are sealed against it.
+/// this crate never does that, and anonymous segments are sealed against it. A
+/// [guarded](BufferOptions::guarded) buffer makes an error of it where bytes are copied.
 ///
 /// ```
 /// use ndshm_buffer::SharedBuffer;
@@ -51,6 +54,7 @@ pub struct SharedBuffer {
     _creator: Option<Arc<Creator>>,
     mapping: Arc<Mapping>,
     place: Option<Arc<Place>>,
+    guarded: bool,
 }
 
 impl SharedBuffer {
@@ -94,10 +98,24 @@ impl SharedBuffer {
         place: Option<Arc<Place>>,
         creator: Option<Arc<Creator>>,
     ) -> Self {
-        Self { _creator: creator, mapping, place }
+        Self { _creator: creator, mapping, place, guarded: false }
+    }
+
+    /// With its copies guarded, or not.
+    pub(crate) fn guarded(self, guarded: bool) -> Self {
+        if guarded {
+            sys::install_guard();
+        }
+        Self { guarded, ..self }
+    }
+
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guarded
     }
 
     /// How many bytes there are: exactly as many as were asked for, in every process.
+    ///
+    /// Of a segment that can [grow](Self::grow) it is the length that it has now, in whichever process it grew; one load.
     ///
     /// ```
     /// # use ndshm_buffer::SharedBuffer;
@@ -106,6 +124,45 @@ impl SharedBuffer {
     /// ```
     pub fn len(&self) -> usize {
         self.mapping.len()
+    }
+
+    /// How long it can become: its length, unless it was created with a [capacity](BufferOptions::capacity).
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert_eq!(SharedBuffer::anonymous(64)?.capacity(), 64);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.mapping.growth().map_or_else(|| self.len(), Growth::capacity)
+    }
+
+    /// Makes it at least `len` bytes long, in place and for all processes: addresses, and what was borrowed, stay valid.
+    /// Gives the length, which is greater where it was already, or where another process was first.
+    ///
+    /// The new bytes are zero and reserved before anyone sees the length. Waits for whoever else lets it grow; a grower
+    /// that is killed leaves the old length or the new one, and lets the next one go on. A few system calls, and the
+    /// kernel's time for the pages.
+    ///
+    /// # Errors
+    ///
+    /// [`GrowError`], with the length unchanged: `len` is beyond the [capacity](Self::capacity), there is no room, the
+    /// buffer is read-only, and others.
+    ///
+    /// ```
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// # let name = format!("doc-grow-{}", std::process::id());
+    /// let log = SharedBuffer::options().capacity(1 << 20).create(&name, 64)?;
+    /// let seen = SharedBuffer::options().read_only(true).open(&name)?;
+    /// assert_eq!(log.grow(4096)?, 4096);
+    /// log.write_at(4000, b"more")?;
+    /// assert_eq!(seen.len(), 4096);
+    /// assert!(log.grow((1 << 20) + 1).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn grow(&self, len: usize) -> Result<usize, GrowError> {
+        growth::grow(self, len)
     }
 
     /// Always false: a segment has at least one byte.
@@ -270,7 +327,10 @@ impl SharedBuffer {
         create::describe(self.place.as_deref())
     }
 
-    #[cfg(feature = "serde")]
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
     pub(crate) fn place(&self) -> Option<&Place> {
         self.place.as_deref()
     }

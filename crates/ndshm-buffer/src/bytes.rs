@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::buffer::SharedBuffer;
 use crate::copy;
-use crate::error::{RangeError, WriteError};
+use crate::error::{MissingError, RangeError, ReadError, WriteError};
+
+/// A copy is made in parts of so many bytes: a guarded one is given up at the next.
+const PART: usize = 64 << 10;
 
 impl SharedBuffer {
     /// Copies bytes out, whoever is writing them.
@@ -15,7 +18,8 @@ impl SharedBuffer {
     ///
     /// # Errors
     ///
-    /// [`RangeError`] where the copy would reach beyond the end; nothing is copied then.
+    /// [`ReadError`] where the copy would reach beyond the end, and nothing is copied then; or where a
+    /// [guarded](crate::BufferOptions::guarded) buffer has lost a part of its file.
     ///
     /// ```
     /// # use ndshm_buffer::SharedBuffer;
@@ -24,9 +28,13 @@ impl SharedBuffer {
     /// assert_eq!(bytes, [0; 4]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read_at(&self, offset: usize, bytes: &mut [u8]) -> Result<(), RangeError> {
-        copy::load(self.part(offset, bytes.len())?, bytes);
-        Ok(())
+    pub fn read_at(&self, offset: usize, bytes: &mut [u8]) -> Result<(), ReadError> {
+        self.copy(|goes_on| {
+            let from = self.part(offset, bytes.len())?.chunks(PART);
+            let parts = from.zip(bytes.chunks_mut(PART)).take_while(|_| goes_on());
+            parts.for_each(|(from, to)| copy::load(from, to));
+            Ok(())
+        })
     }
 
     /// Copies bytes in, whoever is reading or writing them.
@@ -36,7 +44,8 @@ impl SharedBuffer {
     ///
     /// # Errors
     ///
-    /// [`WriteError`] where the bytes do not fit or the buffer is read-only; nothing is copied then.
+    /// [`WriteError`] where the bytes do not fit or the buffer is read-only, and nothing is copied then; or where a
+    /// [guarded](crate::BufferOptions::guarded) buffer has lost a part of its file.
     ///
     /// ```
     /// # use ndshm_buffer::SharedBuffer;
@@ -46,12 +55,29 @@ impl SharedBuffer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), WriteError> {
-        let to = self.part(offset, bytes.len())?;
-        if self.is_read_only() {
-            return Err(WriteError::ReadOnly { segment: self.describe() });
+        self.copy(|goes_on| {
+            let to = self.part(offset, bytes.len())?;
+            if self.is_read_only() {
+                return Err(WriteError::ReadOnly { segment: self.describe() });
+            }
+            let parts = to.chunks(PART).zip(bytes.chunks(PART)).take_while(|_| goes_on());
+            parts.for_each(|(to, from)| copy::store(to, from));
+            Ok(())
+        })
+    }
+
+    /// Runs a copy, which asks before each part whether to go on; guarded, where this buffer is.
+    fn copy<E: From<MissingError>>(
+        &self,
+        copy: impl FnOnce(&dyn Fn() -> bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.is_guarded() {
+            return copy(&|| true);
         }
-        copy::store(to, bytes);
-        Ok(())
+        match self.mapping().watched(|watch| copy(&|| !watch.damaged())) {
+            (copied, false) => copied,
+            (_, true) => Err(MissingError { segment: self.describe() }.into()),
+        }
     }
 
     fn part(&self, offset: usize, len: usize) -> Result<&[AtomicU8], RangeError> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::buffer::SharedBuffer;
 use crate::creator::Creator;
 use crate::error::CreateError;
+use crate::growth::{self, Trailer};
 use crate::id::SegmentId;
-use crate::mapping::{Access, Key, Mapping};
+use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
 use crate::registry;
@@ -29,7 +30,7 @@ pub(crate) fn anonymous<E: From<CreateError>>(
     let region = draft.fill(fd.as_fd(), None, init)?;
     sys::seal_length(fd.as_fd()).map_err(|source| draft.os("seal its length", source))?;
     let (mapping, _) = draft.register(region, fd)?;
-    Ok(SharedBuffer::from_parts(mapping, None, None))
+    Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded))
 }
 
 /// A named segment, filled by `init` before the name appears.
@@ -48,7 +49,8 @@ pub(crate) fn named<E: From<CreateError>>(
         return Err(taken(&place).into());
     }
     room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
-    let fd = sys::create_unnamed(dir).map_err(|source| unnamed(&place, source))?;
+    let fd = sys::create_unnamed(dir, options.mode).map_err(|source| unnamed(&place, source))?;
+    draft.set_access(fd.as_fd())?;
     let region = draft.fill(fd.as_fd(), Some(dir), init)?;
     if options.persist {
         sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;
@@ -60,7 +62,8 @@ pub(crate) fn named<E: From<CreateError>>(
     })?;
     let place = Arc::new(place);
     let creator = Arc::new(Creator::new(Arc::clone(&place), id));
-    Ok(SharedBuffer::from_parts(mapping, Some(place), Some(creator)))
+    let buffer = SharedBuffer::from_parts(mapping, Some(place), Some(creator));
+    Ok(buffer.guarded(options.guarded))
 }
 
 /// A segment in the making.
@@ -77,20 +80,54 @@ impl Draft<'_> {
         if self.options.read_only {
             return Err(CreateError::ReadOnly { segment: segment() });
         }
+        let mode = self.options.mode;
+        if mode & !0o666 != 0 || mode & 0o600 != 0o600 {
+            return Err(CreateError::Mode { segment: segment(), mode });
+        }
         if self.len == 0 {
             return Err(CreateError::Empty { segment: segment() });
         }
-        if self.len > isize::MAX as usize {
-            return Err(CreateError::TooLong { segment: segment(), asked: self.len as u64 });
+        let asked = self.options.capacity.unwrap_or(self.len);
+        if asked < self.len {
+            let (len, capacity) = (self.len, asked);
+            return Err(CreateError::Capacity { segment: segment(), len, capacity });
         }
+        let asked = asked as u64;
+        let file_len = self.file_len().filter(|&len| len <= isize::MAX as usize);
+        let file_len =
+            file_len.ok_or_else(|| CreateError::TooLong { segment: segment(), asked })?;
         match sys::file_size_limit() {
-            Some(limit) if self.len as u64 > limit => Err(CreateError::FileSizeLimit {
+            Some(limit) if file_len as u64 > limit => Err(CreateError::FileSizeLimit {
                 segment: segment(),
-                asked: self.len as u64,
+                asked: file_len as u64,
                 limit,
             }),
             _ => Ok(()),
         }
+    }
+
+    /// How long the file is to be; `None` where no number is so great.
+    fn file_len(&self) -> Option<usize> {
+        self.options.capacity.map_or(Some(self.len), growth::file_len)
+    }
+
+    /// Sets the length of the file and reserves what is in use of it.
+    fn reserve(&self, fd: BorrowedFd<'_>, file_len: u64) -> io::Result<()> {
+        sys::set_length(fd, file_len)?;
+        sys::reserve_part(fd, 0, self.len as u64)?;
+        if self.options.capacity.is_none() {
+            return Ok(());
+        }
+        let trailer = growth::TRAILER as u64;
+        sys::reserve_part(fd, file_len - trailer, trailer)
+    }
+
+    /// Gives the file its group and mode, before anyone can open it.
+    fn set_access(&self, fd: BorrowedFd<'_>) -> Result<(), CreateError> {
+        if let Some(group) = self.options.group {
+            sys::set_group(fd, group).map_err(|source| self.os("give it to its group", source))?;
+        }
+        sys::set_mode(fd, self.options.mode).map_err(|source| self.os("set its mode", source))
     }
 
     /// Reserves, maps and initialises a file that nobody else can reach yet.
@@ -100,7 +137,8 @@ impl Draft<'_> {
         dir: Option<BorrowedFd<'_>>,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<Region, E> {
-        sys::reserve(fd, self.len as u64).map_err(|source| {
+        let file_len = self.file_len().unwrap_or(self.len);
+        self.reserve(fd, file_len as u64).map_err(|source| {
             if sys::is_full(&source) {
                 let lack = room::lack(dir.zip(self.place.map(Place::dir)));
                 self.no_space(lack, Some(source))
@@ -108,11 +146,16 @@ impl Draft<'_> {
                 self.os("reserve it", source)
             }
         })?;
-        let region = Region::map(fd, self.len, true).map_err(|source| self.os("map it", source))?;
+        let region = Region::map(fd, file_len, true).map_err(|source| self.os("map it", source))?;
         // SAFETY: `len` bytes, at most isize::MAX, are mapped readable and writable while `region` lives (invariants 1
         // and 2 of `Region`), which is longer than `bytes`. They are this call's alone: the file has no name, `fd` is
         // known to nobody, and neither the registry nor any buffer has the mapping yet.
         let bytes = unsafe { slice::from_raw_parts_mut(region.start().as_ptr(), region.len()) };
+        let (bytes, rest) = bytes.split_at_mut(self.len);
+        if let (Some(capacity), Some(end)) = (self.options.capacity, rest.last_chunk_mut()) {
+            let trailer = Trailer { capacity: capacity as u64, len: self.len as u64 };
+            *end = trailer.to_bytes(file_len as u64);
+        }
         init(bytes)?;
         Ok(region)
     }
@@ -128,7 +171,7 @@ impl Draft<'_> {
         let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         let id = SegmentId::of(&facts);
         let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {
-            Ok::<_, CreateError>((region, fd))
+            Ok::<_, CreateError>(Parts { region, fd, capacity: self.options.capacity })
         })?;
         Ok((mapping, id))
     }

@@ -37,6 +37,8 @@ pub struct BufferHandle {
     pub(crate) source: Source,
     pub(crate) id: SegmentId,
     pub(crate) len: u64,
+    /// The length of its file, which is longer where it can grow.
+    pub(crate) file_len: u64,
     pub(crate) read_only: bool,
 }
 
@@ -62,7 +64,13 @@ impl BufferHandle {
             None => Source::Anonymous { pid: sys::process_id(), fd: sys::raw(mapping.as_fd()) },
         };
         let key = mapping.key();
-        Self { source, id: key.id, len: mapping.len() as u64, read_only: !key.access.writable() }
+        Self {
+            source,
+            id: key.id,
+            len: mapping.len() as u64,
+            file_len: mapping.file_len() as u64,
+            read_only: !key.access.writable(),
+        }
     }
 
     /// Opens the segment: read-only if the buffer was that the handle was made from.
@@ -100,7 +108,7 @@ impl BufferHandle {
     pub(crate) fn open_as(&self, options: &BufferOptions) -> Result<SharedBuffer, OpenError> {
         let read_only = options.read_only || self.read_only;
         let options = options.clone().read_only(read_only);
-        let expected = Expected { id: self.id, len: self.len };
+        let expected = Expected { id: self.id, len: self.file_len };
         match &self.source {
             Source::Named(place) => open::named(&options, place.clone(), Some(expected)),
             Source::Anonymous { pid, fd } => open::held_elsewhere(&options, *pid, *fd, expected),
@@ -147,7 +155,7 @@ impl BufferHandle {
         self.place().map(Place::path)
     }
 
-    /// How many bytes the segment has.
+    /// How many bytes the segment had when the handle was made.
     ///
     /// ```
     /// # let buffer = ndshm_buffer::SharedBuffer::anonymous(64)?;

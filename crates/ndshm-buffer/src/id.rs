@@ -23,6 +23,10 @@ pub struct SegmentId {
 }
 
 impl SegmentId {
+    pub(crate) fn new(dev: u64, ino: u64) -> Self {
+        Self { dev, ino }
+    }
+
     pub(crate) fn of(facts: &FileFacts) -> Self {
         Self { dev: facts.dev, ino: facts.ino }
     }

@@ -7,7 +7,8 @@
 //! creation and not a fault (SIGBUS) later, and a creator that is killed half-way leaves nothing behind.
 //!
 //! A segment is **anonymous** (`memfd`, sealed: its length cannot change) or **named**. Anonymous ones go by
-//! [handle](BufferHandle) or by inheritance ([`passing`]) to the processes one chooses and vanish with the last of them.
+//! [handle](BufferHandle), over a [socket](SharedBuffer::send_to) or by [inheritance](SharedBuffer::pass_to) to the
+//! processes one chooses and vanish with the last of them.
 //! Named ones are for programs that do not know each other: the name `heat` is the file `/dev/shm/ndshm.heat`, mode
 //! 0600, until the buffer that created it is dropped, unless it is to [persist](SharedBuffer::persist).
 //!
@@ -32,27 +33,30 @@
 //! | | |
 //! |---|---|
 //! | [`SharedBuffer`] | a segment, mapped: its bytes, name, handle |
-//! | [`BufferOptions`] | creates, opens and removes: directory, read-only, persist, foreign owner |
+//! | [`BufferOptions`] | creates, opens, lists and removes: directory, read-only, persist, foreign owner |
+//! | [`SegmentInfo`], [`Attached`] | what there is: size, owner, mode, age, who has it, whether it is an orphan |
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`SendError`], [`ReceiveError`], [`PassError`], [`InheritError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
 //! - A process maps a segment **once** for each access (read-write, read-only), however often it opens it: two opens give
 //!   one address. Segments of 2 MiB and more begin at a 2 MiB boundary, ready for huge pages.
+//! - A segment created with a [capacity](BufferOptions::capacity) [grows](SharedBuffer::grow) in place; no address changes.
 //! - Symbolic links are not followed; a segment of another user, with further hard links, or of another file type is
 //!   refused.
 //! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
 //!   or exiting elsewhere, and never from a *new* segment that took the name meanwhile.
 //! - As long as a process has a segment mapped it holds a lock on a byte of the file, which the kernel drops at its
-//!   death, SIGKILL included: what a killed creator left behind can be told from what lives.
+//!   death, SIGKILL included: what a killed creator left behind can be told from what lives. [`BufferOptions::gc`]
+//!   removes the former, and nothing else.
 //!
 //! # What is not here
 //!
 //! Locks, element types and views: `ndshm-sync` supplies locks for any shared memory, `ndshm-array` builds arrays on both.
-//! Nothing here orders the writes of several processes. Segments do not grow. Other systems than Linux are not supported
+//! Nothing here orders the writes of several processes. Other systems than Linux are not supported
 //! yet.
 #![cfg_attr(
     not(feature = "serde"),
@@ -66,16 +70,21 @@ mod copy;
 mod create;
 mod creator;
 mod error;
+mod growth;
 mod handle;
 mod id;
+mod info;
 mod lifecycle;
+mod listing;
 mod mapping;
 mod name;
 mod open;
 mod options;
+mod pass;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
+mod probe;
 mod registry;
 mod room;
 mod sys;
@@ -85,13 +94,17 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
+    CreateError, GrowError, InheritError, ListError, MissingError, OpenError, PassError,
+    PersistError, RangeError, ReadError, ReceiveError, RemoveError, SendError, Shortage,
+    WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;
+pub use info::{Attached, SegmentInfo};
 pub use name::NameError;
 pub use options::BufferOptions;
 pub use per_process::PerProcess;
+pub use probe::{HugePages, probe_huge_pages};
 pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.

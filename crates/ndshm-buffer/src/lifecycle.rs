@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::error::{PersistError, RemoveError};
 use crate::id::SegmentId;
 use crate::name::Place;
-use crate::sys::{self, FileFacts, FileKind, LIFECYCLE, Lock};
+use crate::sys::{self, FileFacts, FileKind, LIFECYCLE, Lock, PRESENCE};
 
 /// How often a name may turn out to lead elsewhere before the caller is told.
 const LOOKS: usize = 10_000;
@@ -24,6 +24,8 @@ pub(crate) struct Purpose {
     pub(crate) writable: bool,
     /// Keep out everyone else who takes hold.
     pub(crate) lock: Lock,
+    /// Wait for whoever keeps this one out; else that is [`HoldError::Busy`].
+    pub(crate) patient: bool,
     /// Accept a file of another user.
     pub(crate) foreign_owner: bool,
 }
@@ -43,7 +45,12 @@ pub(crate) enum HoldError {
     NotFound,
     Unfit(Unfit),
     Unstable,
-    Os { step: &'static str, source: io::Error },
+    /// Somebody attaches to it, or removes it.
+    Busy,
+    Os {
+        step: &'static str,
+        source: io::Error,
+    },
 }
 
 /// Why a file is not one to take hold of.
@@ -57,16 +64,21 @@ pub(crate) enum Unfit {
 impl Purpose {
     /// Checks what can be known before the file is opened, and again what has been opened.
     pub(crate) fn vet(&self, facts: &FileFacts) -> Result<(), Unfit> {
-        match facts.kind {
-            FileKind::Regular => {}
-            FileKind::Symlink => return Err(Unfit::Symlink),
-            FileKind::Other(kind) => return Err(Unfit::NotRegular(kind)),
-        }
+        regular(facts)?;
         let user = sys::effective_user();
         if facts.owner != user && !self.foreign_owner {
             return Err(Unfit::ForeignOwner { owner: facts.owner, user });
         }
         Ok(())
+    }
+}
+
+/// Refuses what is no file.
+pub(crate) fn regular(facts: &FileFacts) -> Result<(), Unfit> {
+    match facts.kind {
+        FileKind::Regular => Ok(()),
+        FileKind::Symlink => Err(Unfit::Symlink),
+        FileKind::Other(kind) => Err(Unfit::NotRegular(kind)),
     }
 }
 
@@ -83,7 +95,11 @@ pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(source) => return Err(HoldError::Os { step: "open it", source }),
         };
-        sys::lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))?;
+        if purpose.patient {
+            sys::lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))?;
+        } else if !sys::try_lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))? {
+            return Err(HoldError::Busy);
+        }
         let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
         let now = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
         if SegmentId::of(&now) == SegmentId::of(&facts) {
@@ -94,7 +110,7 @@ pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
     Err(HoldError::Unstable)
 }
 
-fn look(dir: BorrowedFd<'_>, place: &Place) -> Result<Option<FileFacts>, HoldError> {
+pub(crate) fn look(dir: BorrowedFd<'_>, place: &Place) -> Result<Option<FileFacts>, HoldError> {
     match sys::facts_of_name(dir, place.file()) {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -125,6 +141,8 @@ pub(crate) enum Victim {
     Only(SegmentId),
     /// This one, unless it was marked to outlive its creator.
     Unkept(SegmentId),
+    /// This one, if it was not marked so and nobody has it: nobody is waited for to find out.
+    Orphan(SegmentId),
 }
 
 /// Removes the name from whichever segment has it.
@@ -136,16 +154,22 @@ pub(crate) fn remove_any(place: &Place, foreign_owner: bool) -> Result<(), Remov
 /// Removes the name from one segment; false where it leads elsewhere, or is to be kept.
 pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveError> {
     // The id says which segment it is, whoever owns it; the kernel says whether this user may.
-    let held = match hold(place, removal(true)) {
+    let patient = !matches!(victim, Victim::Orphan(_));
+    let held = match hold(place, Purpose { patient, ..removal(true) }) {
         Ok(held) => held,
-        // What is there now is not the segment: it was a regular file.
-        Err(HoldError::NotFound | HoldError::Unfit(_)) => return Ok(false),
+        // What is there now is not the segment: it was a regular file. Or it is being attached to.
+        Err(HoldError::NotFound | HoldError::Unfit(_) | HoldError::Busy) => return Ok(false),
         Err(error) => return Err(remove_error(error, place)),
     };
     let found = SegmentId::of(&held.facts);
     let wanted = match victim {
         Victim::Only(id) => found == id,
         Victim::Unkept(id) => found == id && !held.facts.sticky,
+        // Asked while no one can attach. Whoever creates is marked as present before the name appears.
+        Victim::Orphan(id) => {
+            let in_use = || sys::is_locked(held.fd.as_fd(), PRESENCE).unwrap_or(true);
+            found == id && !held.facts.sticky && !in_use()
+        }
     };
     if wanted {
         held.remove(place)?;
@@ -155,7 +179,8 @@ pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveE
 
 /// Marks a segment so that its name outlives its creator; removers wait meanwhile.
 pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> {
-    let purpose = Purpose { writable: false, lock: Lock::Shared, foreign_owner: true };
+    let purpose =
+        Purpose { writable: false, lock: Lock::Shared, patient: true, foreign_owner: true };
     let path = || place.path().to_owned();
     let os = |source| PersistError::Os { path: path(), source };
     match hold(place, purpose) {
@@ -166,13 +191,13 @@ pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> 
             Err(PersistError::Removed { path: path() })
         }
         Err(HoldError::Directory(source) | HoldError::Os { source, .. }) => Err(os(source)),
-        Err(HoldError::Unstable) => Err(PersistError::Removed { path: path() }),
+        Err(HoldError::Unstable | HoldError::Busy) => Err(PersistError::Removed { path: path() }),
     }
 }
 
 /// Exclusive locks need a description open for writing, which the owner of a segment can have.
 fn removal(foreign_owner: bool) -> Purpose {
-    Purpose { writable: true, lock: Lock::Exclusive, foreign_owner }
+    Purpose { writable: true, lock: Lock::Exclusive, patient: true, foreign_owner }
 }
 
 fn remove_error(error: HoldError, place: &Place) -> RemoveError {
@@ -182,7 +207,7 @@ fn remove_error(error: HoldError, place: &Place) -> RemoveError {
             RemoveError::Directory { dir: place.dir().to_owned(), source }
         }
         HoldError::NotFound => RemoveError::NotFound { path, dir: place.dir().to_owned() },
-        HoldError::Unstable => RemoveError::Unstable { path },
+        HoldError::Unstable | HoldError::Busy => RemoveError::Unstable { path },
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             RemoveError::PermissionDenied { path, source }
         }

@@ -3,11 +3,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
+use crate::growth::LENGTH_FROM_END;
 use crate::id::SegmentId;
 use crate::registry;
-use crate::sys::Region;
+use crate::sys::{Region, Watch};
 
 /// What the page tables allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,19 +39,51 @@ pub(crate) struct Key {
 /// # Invariants
 ///
 /// 1. `region` maps the whole of the file behind `fd`, whose id is `key.id`, and is writable where `key.access` is.
-/// 2. From construction on, this crate reads and writes those bytes through atomics alone, and makes no other Rust
+/// 2. Where there is a `growth`, its `word` lies in `region` and is aligned, and `capacity <= region.len()`.
+/// 3. From construction on, this crate reads and writes those bytes through atomics alone, and makes no other Rust
 ///    reference to them except at a caller's word in an `unsafe fn`.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     region: Region,
     fd: OwnedFd,
     key: Key,
+    capacity: Option<usize>,
+    /// True once a guarded copy has met a page that the file does not have.
+    damaged: AtomicBool,
+}
+
+/// The growable kind of mapping, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Growth<'a> {
+    word: &'a AtomicUsize,
+    capacity: usize,
+}
+
+impl<'a> Growth<'a> {
+    /// The low half, where a pointer has 32 bits, of the length in the trailer, little-endian. The high half is zero:
+    /// a capacity that no process can address is refused.
+    pub(crate) fn word(self) -> &'a AtomicUsize {
+        self.word
+    }
+
+    pub(crate) fn capacity(self) -> usize {
+        self.capacity
+    }
+}
+
+/// What a mapping is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) region: Region,
+    pub(crate) fd: OwnedFd,
+    /// How far it can grow, where its file ends with a trailer that says so.
+    pub(crate) capacity: Option<usize>,
 }
 
 impl Mapping {
-    /// The caller vouches for invariant 1.
-    pub(crate) fn new(region: Region, fd: OwnedFd, key: Key) -> Self {
-        Self { region, fd, key }
+    /// The caller vouches for invariants 1 and 2: it has checked the trailer.
+    pub(crate) fn new(Parts { region, fd, capacity }: Parts, key: Key) -> Self {
+        Self { region, fd, key, capacity, damaged: AtomicBool::new(false) }
     }
 
     pub(crate) fn key(&self) -> Key {
@@ -61,17 +94,49 @@ impl Mapping {
         self.region.start()
     }
 
+    /// How many bytes there are now: the length of the file, or what its trailer says.
     pub(crate) fn len(&self) -> usize {
+        match self.growth() {
+            None => self.region.len(),
+            // Acquire: who sees a length finds its pages reserved. Whatever a peer has written there, the bytes stay
+            // within the mapping.
+            Some(Growth { word, capacity }) => {
+                usize::from_le(word.load(Ordering::Acquire)).clamp(1, capacity)
+            }
+        }
+    }
+
+    /// How long the file is.
+    pub(crate) fn file_len(&self) -> usize {
         self.region.len()
+    }
+
+    pub(crate) fn growth(&self) -> Option<Growth<'_>> {
+        let capacity = self.capacity?;
+        // SAFETY: the trailer is the end of the region (invariant 2), so the result is within it.
+        let word = unsafe { self.base().add(self.region.len() - LENGTH_FROM_END) };
+        // SAFETY: mapped as long as `self` is borrowed, aligned since a growable file has a multiple of 4096 bytes
+        // (invariant 2), and every value is valid and may be changed by others.
+        let word = unsafe { word.cast::<AtomicUsize>().as_ref() };
+        Some(Growth { word, capacity })
+    }
+
+    /// Runs a copy during which a missing page is no fault; whether there was one is the second value.
+    /// The copy may ask the watch meanwhile.
+    pub(crate) fn watched<R>(&self, copy: impl FnOnce(&Watch<'_>) -> R) -> (R, bool) {
+        let writable = self.key.access.writable();
+        let watch = self.region.watch(writable, &self.damaged);
+        let copied = copy(&watch);
+        (copied, self.region.end_watch(watch, self.fd.as_fd(), writable))
     }
 
     /// The bytes as atomics; on a read-only mapping they can only be loaded, or the process faults.
     pub(crate) fn cells(&self) -> &[AtomicU8] {
         let cells = self.base().as_ptr().cast::<AtomicU8>();
         // SAFETY: the region holds `len` bytes, at most isize::MAX, mapped until `self` is dropped (invariants 1 and 2
-        // of `Region`), which the lifetime of the result excludes. AtomicU8 has the layout of u8, every value of which
+        // of `Region`; a growable one has no more), which the lifetime of the result excludes. AtomicU8 has the layout of u8, every value of which
         // is valid, and lets others change the bytes meanwhile; in this process no one makes references to plain bytes
-        // but at a caller's word (invariant 2), and what other processes do is outside the language's model, where
+        // but at a caller's word (invariant 3), and what other processes do is outside the language's model, where
         // every store is a store to memory.
         unsafe { slice::from_raw_parts(cells, self.len()) }
     }

@@ -49,7 +49,8 @@ pub enum NameError {
     },
 }
 
-fn check(name: &str) -> Result<(), NameError> {
+/// Refuses what no segment can have as its name, or as the key it is passed under.
+pub(crate) fn check(name: &str) -> Result<(), NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
     }
@@ -87,6 +88,11 @@ impl Place {
         // Fails only where the path is empty or the working directory is gone; opening it then tells.
         let dir = absolute(dir).unwrap_or_else(|_| dir.to_owned());
         Ok(Self { path: dir.join(&file), dir, name: name.to_owned(), file })
+    }
+
+    /// The place of a file of that name in a directory, if a segment can have it.
+    pub(crate) fn of_file(dir: &Path, file: &str) -> Option<Self> {
+        Self::new(dir, file.strip_prefix(PREFIX)?).ok()
     }
 
     pub(crate) fn dir(&self) -> &Path {

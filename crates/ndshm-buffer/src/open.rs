@@ -1,17 +1,19 @@
 //! From a name or a handle to a mapping.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::buffer::SharedBuffer;
 use crate::error::OpenError;
+use crate::growth::{self, Trailer, Unreadable};
 use crate::id::SegmentId;
 use crate::lifecycle::{HoldError, Purpose, Unfit, hold};
-use crate::mapping::{Access, Key, Mapping};
+use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::pass::Ticket;
 use crate::registry;
 use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 
@@ -19,6 +21,7 @@ use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) id: SegmentId,
+    /// The length of its file.
     pub(crate) len: u64,
 }
 
@@ -39,7 +42,7 @@ pub(crate) fn named(
         mark(&held.fd, path)?;
         held.release().map_err(|source| os(path, "unlock it", source))
     })?;
-    Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None))
+    Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None).guarded(options.guarded))
 }
 
 /// Opens an anonymous segment through the descriptor of a process that holds it.
@@ -52,9 +55,9 @@ pub(crate) fn held_elsewhere(
     let access = Access::read_only(options.read_only);
     // Mapped here already, so alive, and nothing else has its id: true where /proc is missing, too.
     if let Some(mapping) = registry::find(Key { id: expected.id, access })
-        && mapping.len() as u64 == expected.len
+        && mapping.file_len() as u64 == expected.len
     {
-        return Ok(SharedBuffer::from_parts(mapping, None, None));
+        return Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded));
     }
     let path = sys::descriptor_of(pid, fd);
     let gone = |source: io::Error| match source.kind() {
@@ -78,21 +81,43 @@ pub(crate) fn held_elsewhere(
         mark(&opened, &path)?;
         Ok(opened)
     })?;
-    Ok(SharedBuffer::from_parts(mapping, None, None))
+    Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded))
 }
 
-/// Maps a segment whose descriptor this process inherited.
-#[cfg(feature = "serde")]
+/// Maps a segment whose descriptor came from another process, which says what it is.
+pub(crate) fn received(
+    options: &BufferOptions,
+    fd: BorrowedFd<'_>,
+    ticket: Ticket,
+) -> Result<SharedBuffer, OpenError> {
+    let path = shown(ticket.place.as_ref(), fd);
+    let facts = sys::facts_of(fd).map_err(|source| os(&path, "examine it", source))?;
+    purpose(options).vet(&facts).map_err(|unfit| unfit_error(unfit, &path))?;
+    if ticket.place.is_none() && !sys::is_sealed(fd) {
+        return Err(OpenError::Unsealed { path });
+    }
+    let writable = sys::is_writable(fd).map_err(|source| os(&path, "examine it", source))?;
+    let access = Access::read_only(options.read_only || ticket.read_only || !writable);
+    let expected = Expected { id: ticket.id, len: ticket.file_len };
+    Ok(inherited(fd, access, ticket.place, expected)?.guarded(options.guarded))
+}
+
+/// The path of a segment that came as a descriptor, as messages name it.
+fn shown(place: Option<&Place>, fd: BorrowedFd<'_>) -> PathBuf {
+    match place {
+        Some(place) => place.path().to_owned(),
+        None => sys::descriptor_of(sys::process_id(), sys::raw(fd)),
+    }
+}
+
+/// Maps a segment whose descriptor this process has.
 pub(crate) fn inherited(
-    fd: std::os::fd::BorrowedFd<'_>,
+    fd: BorrowedFd<'_>,
     access: Access,
     place: Option<Place>,
     expected: Expected,
 ) -> Result<SharedBuffer, OpenError> {
-    let shown = match &place {
-        Some(place) => place.path().to_owned(),
-        None => sys::descriptor_of(sys::process_id(), sys::raw(fd)),
-    };
+    let shown = shown(place.as_ref(), fd);
     let path = shown.as_path();
     let facts = sys::facts_of(fd).map_err(|source| os(path, "examine it", source))?;
     expect(&facts, Some(expected), path)?;
@@ -104,7 +129,7 @@ pub(crate) fn inherited(
     }
     attachable(&facts, path)?;
     let mapping = attach(facts, access, path, || {
-        let own = sys::reopen(fd, access.writable())
+        let own = sys::reopen_or_duplicate(fd, access.writable())
             .map_err(|source| os(path, "duplicate its descriptor", source))?;
         mark(&own, path)?;
         Ok(own)
@@ -116,6 +141,7 @@ fn purpose(options: &BufferOptions) -> Purpose {
     Purpose {
         writable: !options.read_only,
         lock: Lock::Shared,
+        patient: true,
         foreign_owner: options.foreign_owner,
     }
 }
@@ -133,14 +159,29 @@ fn attach(
         let fd = supply()?;
         let region = Region::map(fd.as_fd(), len, access.writable())
             .map_err(|source| os(path, "map it", source))?;
-        Ok::<_, OpenError>((region, fd))
+        let capacity = capacity(&fd, facts.len, path)?;
+        Ok::<_, OpenError>(Parts { region, fd, capacity })
     })?;
-    if mapping.len() != len {
+    if mapping.file_len() != len {
         // Somebody has resized the file under a mapping of this process: parts of that may be gone.
-        let mapped = mapping.len();
+        let mapped = mapping.file_len();
         return Err(OpenError::Resized { path: path.to_owned(), mapped, len });
     }
     Ok(mapping)
+}
+
+/// How far the segment can grow, as its file says at the end; `None` where it cannot.
+fn capacity(fd: &OwnedFd, len: u64, path: &Path) -> Result<Option<usize>, OpenError> {
+    let path = || path.to_owned();
+    let read = Trailer::of(fd.as_fd(), len);
+    match read.map_err(|source| os(&path(), "read the end of it", source))? {
+        // `parse` has seen that a process can address it.
+        Ok(trailer) => Ok(trailer.and_then(|trailer| usize::try_from(trailer.capacity).ok())),
+        Err(Unreadable::Version(found)) => {
+            Err(OpenError::Version { path: path(), found, known: growth::VERSION })
+        }
+        Err(Unreadable::Damaged(what)) => Err(OpenError::Damaged { path: path(), what }),
+    }
 }
 
 fn mark(fd: &OwnedFd, path: &Path) -> Result<(), OpenError> {
@@ -177,12 +218,12 @@ fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<
     }
 }
 
-fn hold_error(error: HoldError, place: &Place) -> OpenError {
+pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
     let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
     match error {
         HoldError::Directory(source) => OpenError::Directory { dir, source },
         HoldError::NotFound => OpenError::NotFound { path, dir },
-        HoldError::Unstable => OpenError::Unstable { path },
+        HoldError::Unstable | HoldError::Busy => OpenError::Unstable { path },
         HoldError::Unfit(unfit) => unfit_error(unfit, &path),
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }

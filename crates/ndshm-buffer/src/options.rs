@@ -1,10 +1,13 @@
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use crate::buffer::SharedBuffer;
 use crate::create;
-use crate::error::{CreateError, OpenError, RemoveError};
+use crate::error::{CreateError, ListError, OpenError, RemoveError};
 use crate::handle::BufferHandle;
+use crate::info::SegmentInfo;
 use crate::lifecycle;
+use crate::listing;
 use crate::name::{self, NameError, Place};
 use crate::open;
 use crate::typed::is_typed;
@@ -30,11 +33,24 @@ pub struct BufferOptions {
     pub(crate) read_only: bool,
     pub(crate) persist: bool,
     pub(crate) foreign_owner: bool,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) mode: u32,
+    pub(crate) group: Option<u32>,
+    pub(crate) guarded: bool,
 }
 
 impl BufferOptions {
     pub(crate) fn new() -> Self {
-        Self { dir: None, read_only: false, persist: false, foreign_owner: false }
+        Self {
+            dir: None,
+            read_only: false,
+            persist: false,
+            foreign_owner: false,
+            capacity: None,
+            mode: 0o600,
+            group: None,
+            guarded: false,
+        }
     }
 
     /// The directory of named segments. Without this it is `NDSHM_DIR`, or /dev/shm where that is not set.
@@ -79,6 +95,88 @@ impl BufferOptions {
     /// ```
     pub fn persist(mut self, persist: bool) -> Self {
         self.persist = persist;
+        self
+    }
+
+    /// Creates a segment that can [grow](SharedBuffer::grow) in place, up to so many bytes; other processes see it grow.
+    ///
+    /// Its file has room for all of them from the beginning, and two pages at most beside; memory is taken only for its
+    /// length. Nothing that opens a segment takes note of this: it asks the segment.
+    ///
+    /// ```
+    /// let options = ndshm_buffer::SharedBuffer::options().capacity(1 << 20);
+    /// let buffer = options.anonymous(64)?;
+    /// assert_eq!((buffer.len(), buffer.capacity()), (64, 1 << 20));
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn capacity(mut self, capacity: usize) -> Self {
+        self.capacity = Some(capacity);
+        self
+    }
+
+    /// Creates a named segment that others than its owner may open: permission bits for reading and writing, as in 0640.
+    /// Without this it is 0600.
+    ///
+    /// As with any file the umask of the process takes bits away, though never the owner's; the mode is set before the
+    /// name appears. Whoever may open a segment can keep others from removing its name (by the locks that tell who
+    /// attaches), and whoever may write to it can truncate it. Others open it with
+    /// [`foreign_owner`](Self::foreign_owner). Anonymous segments keep 0600: they are reached by descriptor.
+    ///
+    /// ```
+    /// # let name = format!("doc-mode-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// let _buffer = options.clone().mode(0o644).create(&name, 64)?;
+    /// assert_eq!(options.info(&name)?.mode() & 0o600, 0o600);
+    /// assert!(options.mode(0o777).create("x", 64).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Creates a named segment that belongs to that group, by number; for [`mode`](Self::mode)s with bits for it.
+    ///
+    /// Its creator has to be a member, or root. Without this it is the process's own group, or the directory's.
+    ///
+    /// ```
+    /// # let name = format!("doc-group-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// # let group = std::os::unix::fs::MetadataExt::gid(&std::fs::metadata("/proc/self")?);
+    /// let _buffer = options.clone().group(group).mode(0o660).create(&name, 64)?;
+    /// assert_eq!(options.info(&name)?.group(), group);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn group(mut self, group: u32) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Makes an error of what would be a fault (SIGBUS) where another program truncates the file of a named segment:
+    /// [`read_at`](SharedBuffer::read_at) and [`write_at`](SharedBuffer::write_at) of the buffer, and of its clones, return
+    /// [`MissingError`](crate::MissingError), from the first such copy on.
+    ///
+    /// It does not cover what gets at the bytes otherwise: atomics, [`load_u64`](SharedBuffer::load_u64), slices,
+    /// pointers, the [`len`](SharedBuffer::len) of a segment that can grow. Anonymous segments need none of it: they cannot be
+    /// truncated.
+    ///
+    /// The first use installs a handler for SIGBUS in the process, for ever; what it has no part in goes on to the handler
+    /// that was there before. One that is installed later without passing on what it does not know, or a thread that blocks
+    /// SIGBUS, has the fault as before. While a copy is failing, other threads that look at the missing page by other means
+    /// may find zeroes for a moment, where they would have faulted. Costs two system calls a copy.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir).guarded(true);
+    /// let buffer = options.create("frames", 8192)?;
+    /// std::fs::File::options().write(true).open(buffer.path().unwrap())?.set_len(4096)?;
+    /// assert!(buffer.read_at(0, &mut [0; 4096]).is_ok());
+    /// assert!(buffer.read_at(4000, &mut [0; 4096]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn guarded(mut self, guarded: bool) -> Self {
+        self.guarded = guarded;
         self
     }
 
@@ -332,10 +430,81 @@ impl BufferOptions {
         lifecycle::remove_any(&self.place(name)?, self.foreign_owner)
     }
 
+    /// All named segments of the directory, by name.
+    ///
+    /// What vanishes meanwhile is left out, and what this user may not open is listed with what is known
+    /// ([`SegmentInfo::is_examined`]). Costs a few system calls for each; takes no lock, and waits for nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] where the directory cannot be read.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
+    /// let _b = options.create("b", 64)?;
+    /// let _a = options.create("a", 64)?;
+    /// let names: Vec<_> = options.list()?.iter().map(|s| s.name().to_owned()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn list(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        listing::list(&self.directory())
+    }
+
+    /// What is known of the segment that has this name, without opening it as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is no such segment, or what there is is not a file.
+    ///
+    /// ```
+    /// # let name = format!("doc-info-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// let buffer = options.create(&name, 64)?;
+    /// let info = options.info(&name)?;
+    /// assert_eq!((info.id(), info.len(), info.mode()), (buffer.id(), 64, 0o600));
+    /// assert!(info.is_in_use() && !info.is_orphan());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn info(&self, name: &str) -> Result<SegmentInfo, OpenError> {
+        listing::info(self.place(name)?)
+    }
+
+    /// Removes the names of all orphans of the directory, and gives what this call removed.
+    ///
+    /// An orphan is a segment of this user (of any, with [`foreign_owner`](Self::foreign_owner)) that no process has
+    /// mapped and that was not [persisted](SharedBuffer::persist): its creator was killed. Whoever creates, opens or
+    /// persists a segment at the same time keeps it, and other collectors take no new one for an old one. Nobody is waited
+    /// for: what is being attached to is left.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] where the directory cannot be read. An orphan that this user may not remove stays.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
+    /// let living = options.create("living", 64)?;
+    /// std::fs::write(dir.join("ndshm.dead"), [0; 64])?; // as a killed creator leaves it
+    /// let removed = options.gc()?;
+    /// assert_eq!((removed.len(), removed[0].name()), (1, "dead"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gc(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        listing::collect(&self.directory(), self.foreign_owner)
+    }
+
     fn place(&self, name: &str) -> Result<Place, NameError> {
+        Place::new(&self.directory(), name)
+    }
+
+    fn directory(&self) -> Cow<'_, Path> {
         match &self.dir {
-            Some(dir) => Place::new(dir, name),
-            None => Place::new(&name::default_directory(), name),
+            Some(dir) => Cow::Borrowed(dir),
+            None => Cow::Owned(name::default_directory()),
         }
     }
 }

@@ -4,12 +4,10 @@
 //! told from a lock taken through the other.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::PerProcess;
-use crate::mapping::{Key, Mapping};
-use crate::sys::Region;
+use crate::mapping::{Key, Mapping, Parts};
 
 type Mappings = BTreeMap<Key, Weak<Mapping>>;
 
@@ -31,15 +29,14 @@ pub(crate) fn find(key: Key) -> Option<Arc<Mapping>> {
 /// `make` runs under the registry's lock, so that two threads that open one segment at once map it once.
 pub(crate) fn find_or_map<E>(
     key: Key,
-    make: impl FnOnce() -> Result<(Region, OwnedFd), E>,
+    make: impl FnOnce() -> Result<Parts, E>,
 ) -> Result<Arc<Mapping>, E> {
     let mut mappings = mappings();
     if let Some(mapping) = mappings.get(&key).and_then(Weak::upgrade) {
         return Ok(mapping);
     }
     // A `Mapping` dropped here would wait for the lock that this thread holds: there is none until nothing can fail.
-    let (region, fd) = make()?;
-    let mapping = Arc::new(Mapping::new(region, fd, key));
+    let mapping = Arc::new(Mapping::new(make()?, key));
     mappings.insert(key, Arc::downgrade(&mapping));
     Ok(mapping)
 }

@@ -23,9 +23,13 @@ use crate::buffer::SharedBuffer;
 pub const TYPED_MAGIC: [u8; 8] = *b"\x7fNDSHM\r\n";
 
 /// From the end of the segment to the magic.
-const FROM_END: usize = 64;
+pub(crate) const FROM_END: usize = 64;
 
 pub(crate) fn is_typed(buffer: &SharedBuffer) -> bool {
+    // What can grow says so where a layer would put its mark, and its end moves.
+    if buffer.mapping().growth().is_some() {
+        return false;
+    }
     let mut magic = [0; TYPED_MAGIC.len()];
     let offset = buffer.len().checked_sub(FROM_END);
     offset.is_some_and(|offset| buffer.read_at(offset, &mut magic).is_ok()) && magic == TYPED_MAGIC

@@ -21,6 +21,7 @@ struct Wire {
     source: WireSource,
     id: SegmentId,
     len: u64,
+    file_len: u64,
     read_only: bool,
 }
 
@@ -56,6 +57,7 @@ impl Wire {
                 source: WireSource::Inherited { index, place: buffer.place().map(WirePlace::from) },
                 id: buffer.id(),
                 len: buffer.len() as u64,
+                file_len: buffer.mapping().file_len() as u64,
                 read_only: buffer.is_read_only(),
             },
             None => Self::of_inert(&buffer.handle()),
@@ -82,7 +84,8 @@ impl Wire {
             Source::Anonymous { pid, fd } => WireSource::Anonymous { pid: *pid, fd: *fd },
             Source::Adopted(buffer) => return Self::of_inert(&buffer.handle()),
         };
-        Self { source, id: handle.id, len: handle.len, read_only: handle.read_only }
+        let BufferHandle { id, len, file_len, read_only, .. } = *handle;
+        Self { source, id, len, file_len, read_only }
     }
 
     fn into_handle<E: serde::de::Error>(self) -> Result<BufferHandle, E> {
@@ -91,13 +94,14 @@ impl Wire {
             WireSource::Anonymous { pid, fd } => Source::Anonymous { pid, fd },
             WireSource::Inherited { index, place } => {
                 let place = place.map(|place| place.check()).transpose().map_err(explained)?;
-                let expected = Expected { id: self.id, len: self.len };
+                let expected = Expected { id: self.id, len: self.file_len };
                 let access = Access::read_only(self.read_only);
                 let buffer = passing::take(index, access, place, expected).map_err(explained)?;
                 Source::Adopted(buffer)
             }
         };
-        Ok(BufferHandle { source, id: self.id, len: self.len, read_only: self.read_only })
+        let Self { id, len, file_len, read_only, .. } = self;
+        Ok(BufferHandle { source, id, len, file_len, read_only })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Copies in and out against a `Vec`.
 
-use ndshm_buffer::{RangeError, SharedBuffer, WriteError};
+use ndshm_buffer::{RangeError, ReadError, SharedBuffer, WriteError};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -26,9 +26,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn copies_are_what_a_vec_would_do(len in 1..LONGEST, steps in vec(step(), 1..40)) {
-        let buffer = SharedBuffer::anonymous(len).unwrap();
-        let reader = SharedBuffer::options().read_only(true).open_handle(&buffer.handle()).unwrap();
+    fn copies_are_what_a_vec_would_do(
+        len in 1..LONGEST,
+        steps in vec(step(), 1..40),
+        guarded in any::<bool>(),
+    ) {
+        let options = SharedBuffer::options().guarded(guarded);
+        let buffer = options.anonymous(len).unwrap();
+        let reader = options.read_only(true).open_handle(&buffer.handle()).unwrap();
         let mut model = vec![0; len];
         for step in steps {
             match step {
@@ -40,7 +45,10 @@ proptest! {
                             part.copy_from_slice(&bytes);
                             prop_assert!(done.is_ok());
                         }
-                        None => prop_assert!(is_range(done.unwrap_err(), offset, bytes.len(), len)),
+                        None => {
+                            let Err(WriteError::Range(error)) = done else { panic!("{done:?}") };
+                            prop_assert!(is_range(error, offset, bytes.len(), len));
+                        }
                     }
                 }
                 Step::Read { offset, len: wanted } => {
@@ -52,7 +60,8 @@ proptest! {
                             prop_assert_eq!(&bytes, part);
                         }
                         None => {
-                            prop_assert!(is_range(done.unwrap_err().into(), offset, wanted, len));
+                            let Err(ReadError::Range(error)) = done else { panic!("{done:?}") };
+                            prop_assert!(is_range(error, offset, wanted, len));
                             prop_assert!(bytes.iter().all(|&byte| byte == 0xaa));
                         }
                     }
@@ -65,9 +74,6 @@ proptest! {
     }
 }
 
-fn is_range(error: WriteError, offset: usize, len: usize, size: usize) -> bool {
-    let WriteError::Range(RangeError { offset: o, len: l, size: s, .. }) = error else {
-        return false;
-    };
-    (o, l, s) == (offset, len, size)
+fn is_range(error: RangeError, offset: usize, len: usize, size: usize) -> bool {
+    (error.offset, error.len, error.size) == (offset, len, size)
 }

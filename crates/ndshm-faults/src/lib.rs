@@ -8,6 +8,8 @@
 //! - [`ledger`]: a payload that shows whether a turn is whole, and how many there were.
 //! - [`Violation`]: what must never happen.
 //!
+//! Beside it [`segments`]: kills and races against `ndshm-buffer`.
+//!
 //! How it is built: a supervisor (`campaign`) starts a worker for each CPU, one fault after
 //! another, and ends those that hang. A worker is the survivor of an arena of its own: it forks the
 //! players, opens a gate, kills some, closes the gate, waits for the living, and checks.
@@ -28,6 +30,7 @@ mod progress;
 mod report;
 mod scene;
 mod seat;
+pub mod segments;
 mod stage;
 mod storm;
 mod tally;
@@ -80,7 +83,7 @@ pub fn run(arguments: impl IntoIterator<Item = String>, primitives: &[Primitive]
     u8::from(!report.is_clean())
 }
 
-fn seed_of_the_clock() -> u64 {
+pub(crate) fn seed_of_the_clock() -> u64 {
     let now = SystemTime::UNIX_EPOCH.elapsed();
     now.map_or(1, |t| t.as_secs() ^ u64::from(t.subsec_nanos()) << 20)
 }

@@ -126,7 +126,7 @@ impl Report {
         total.extend(numbers(&self.totals(), self.missed().to_string()));
         total.push(String::new());
         lines.push(total);
-        let mut text = columns(&lines);
+        let mut text = columns(&lines, 3);
         let seconds = self.took.as_secs_f64().max(1e-9);
         let (kills, rounds) = (self.kills(), self.totals().rounds);
         let _ = writeln!(
@@ -171,8 +171,8 @@ fn time(time: Option<Duration>) -> String {
     time.map_or_else(|| "-".to_owned(), |t| format!("{t:.1?}"))
 }
 
-/// Aligned: words to the left, numbers to the right.
-fn columns(lines: &[Vec<String>]) -> String {
+/// Aligned: the first columns, which hold words, and the last one to the left, numbers to the right.
+pub(crate) fn columns(lines: &[Vec<String>], words: usize) -> String {
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|c| lines.iter().map(|line| line[c].chars().count()).max().unwrap_or(0))
         .collect();
@@ -180,7 +180,7 @@ fn columns(lines: &[Vec<String>]) -> String {
     for line in lines {
         let mut one = String::new();
         for (i, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            let _ = if i < 3 || i + 1 == line.len() {
+            let _ = if i < words || i + 1 == line.len() {
                 write!(one, "{cell:<width$}  ")
             } else {
                 write!(one, "{cell:>width$}  ")

@@ -82,6 +82,16 @@ impl EventCount {
         self.count.load(Ordering::Acquire)
     }
 
+    /// Whether anybody sleeps on it, or slept and has not been missed yet. One load.
+    ///
+    /// ```
+    /// assert!(!ndshm_sync::EventCount::new().has_sleepers());
+    /// ```
+    #[must_use]
+    pub fn has_sleepers(&self) -> bool {
+        self.sleepers.any()
+    }
+
     /// Sleeps while the counter is `seen`, for at most `most`, and never for more than 40 ms: then
     /// look again, also after those whose change is waited for. Returns early on a signal, and at
     /// once where the counter is not `seen` any more. One system call.

@@ -25,7 +25,8 @@
 //!   dead. [`SignalSemaphore`]: permits that one posts and another takes.
 //! - [`Event`]: something has happened. [`Latch`], [`LatchParty`]: each of so many has done its part.
 //! - [`Once`], [`OnceCell`], [`OnceError`]: what one process does, or computes, for all.
-//! - [`Inspection`]: what any of them is doing at this moment, for people.
+//! - [`Inspection`]: what any of them is doing at this moment, for people. `Roster` (Linux): who takes part,
+//!   for one who does not.
 //! - [`EventCount`]: sleep until something changed; to build other things from.
 //!
 //! ```
@@ -224,6 +225,8 @@ pub use event_count::EventCount;
 pub use inspect::{Holder, Inspection};
 pub use latch::{Latch, LatchCell, LatchError, LatchParty};
 pub use layout::{Layout, LayoutError};
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+pub use member::Roster;
 pub use member::{Backend, BackendKind, JoinError, JoinOptions, Member, MemberId, Members};
 #[cfg(feature = "lock_api")]
 pub use mutex::BoundMutex;

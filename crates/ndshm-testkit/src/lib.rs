@@ -11,6 +11,7 @@
 //! - [`Rng`]: seeded, so that a run can be repeated (`NDSHM_TEST_SEED`).
 //! - [`Name`], [`scratch`]: for segments with names; nothing stays in /dev/shm.
 //! - [`fork`], [`raise_descriptors`], where a test is about those.
+//! - `Traced`: a forked child, one system call at a time (x86-64 only).
 //! - [`until`], [`takes`], [`skip`], [`Samples`], [`one_line`]. [`members!`] and [`panic_holding`] for examples.
 //!
 //! Under the standard harness a role is started with [`Role::in_test`], and the test itself begins
@@ -30,6 +31,8 @@ mod role;
 mod samples;
 mod skip;
 mod suite;
+#[cfg(target_arch = "x86_64")]
+mod syscalls;
 mod watchdog;
 
 pub use child::Child;
@@ -46,4 +49,6 @@ pub use role::{Role, arguments, die_with_parent, role};
 pub use samples::Samples;
 pub use skip::skip;
 pub use suite::{RoleEntry, Test, run_suite};
+#[cfg(target_arch = "x86_64")]
+pub use syscalls::Traced;
 pub use watchdog::Watchdog;

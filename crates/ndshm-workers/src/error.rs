@@ -72,9 +72,15 @@ pub enum Error {
     /// A name could not be removed.
     #[error(transparent)]
     Remove(#[from] ndshm_buffer::RemoveError),
-    /// A buffer is shorter than what was to be read from it.
+    /// A buffer could not be read: it is shorter than what was to be read from it.
     #[error(transparent)]
-    Range(#[from] ndshm_buffer::RangeError),
+    Read(#[from] ndshm_buffer::ReadError),
+    /// A buffer did not grow.
+    #[error(transparent)]
+    Grow(#[from] ndshm_buffer::GrowError),
+    /// The segments of a directory cannot be listed.
+    #[error(transparent)]
+    List(#[from] ndshm_buffer::ListError),
     /// A buffer could not be written.
     #[error(transparent)]
     Write(#[from] ndshm_buffer::WriteError),

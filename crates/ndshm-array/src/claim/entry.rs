@@ -22,14 +22,26 @@ pub(crate) const fn words(axes: usize) -> usize {
     FIRST_AXIS + 3 * axes
 }
 
-/// What others may do with a part meanwhile.
+/// What a claim lets its owner, and others, do with a part.
+///
+/// ```
+/// use ndshm_array::{Mode, SharedArray1, inspect::SegmentFile};
+///
+/// # let dir = tempfile::tempdir()?;
+/// let a = SharedArray1::<u64>::options().dir(dir.path()).name("a").zeros(10)?;
+/// let _counts = a.claim_atomic(..)?;
+/// let report = SegmentFile::open(a.path().unwrap())?.report()?;
+/// assert_eq!(report.claims[0].mode, Mode::Atomic);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Read it.
+#[non_exhaustive]
+pub enum Mode {
+    /// All read it.
     Shared,
-    /// Nothing.
+    /// Its owner reads and writes it.
     Exclusive,
-    /// Read and write it, element by element, with atomic operations.
+    /// All read and write it, element by element, with atomic operations.
     Atomic,
 }
 

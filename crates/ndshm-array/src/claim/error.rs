@@ -4,10 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
-use ndshm_sync::Member;
+use ndarray::Array;
+use ndshm_sync::{Member, Members};
 
 use super::guard::{ReadGuard, WriteGuard};
 use super::part::Part;
+use super::table::{ENTRIES, Poison, Refused, Want};
+use crate::atomic::AtomicGuard;
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
 /// kin did not simply return a guard.
@@ -283,6 +286,34 @@ impl<G> ClaimError<G> {
     }
 }
 
+impl Poison {
+    pub(crate) fn explain(&self, members: &Members<'_>) -> PoisonedPart {
+        let &Self { by, panicked, part } = self;
+        PoisonedPart { part, member: members.describe(by), panicked }
+    }
+}
+
+impl Refused {
+    /// Why `wants` were not had, for people.
+    #[cold]
+    pub(crate) fn explain<G>(self, wants: &[Want], members: &Members<'_>) -> ClaimError<G> {
+        match self {
+            Self::Overlap { part, held, by, waits } => {
+                ClaimError::Overlap { part, held, by: members.describe(by), waits }
+            }
+            Self::Own { part, held } => ClaimError::Own { part, held },
+            Self::Deadlock { part, held, by } => {
+                ClaimError::Deadlock { part, held, by: members.describe(by) }
+            }
+            Self::Full => ClaimError::Full { most: ENTRIES },
+            Self::Busy { by } => {
+                ClaimError::Busy { part: wants[0].0, by: by.map(|by| members.describe(by)) }
+            }
+            Self::Forked => ClaimError::Forked,
+        }
+    }
+}
+
 impl fmt::Display for PoisonedPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = if self.panicked { "panicked" } else { "died" };
@@ -373,37 +404,26 @@ impl<G> fmt::Debug for ClaimError<G> {
 impl Error for ClaimError<()> {}
 
 macro_rules! boxed {
-    ($($guard:ident => $error:ty),+ $(,)?) => {$(
-        /// Drops the guard: so `?` works where the function returns a boxed error.
-        impl<T, D, W> From<ClaimError<$guard<'_, T, D, W>>> for Box<$error> {
-            fn from(e: ClaimError<$guard<'_, T, D, W>>) -> Self {
+    ($([$($generics:tt)*] $guard:ty),+ $(,)?) => {$(
+        impl<$($generics)*> From<ClaimError<$guard>> for Box<dyn Error> {
+            fn from(e: ClaimError<$guard>) -> Self {
                 e.without_guard().into()
             }
         }
 
-        impl<T, D, W, const N: usize> From<ClaimError<[$guard<'_, T, D, W>; N]>> for Box<$error> {
-            fn from(e: ClaimError<[$guard<'_, T, D, W>; N]>) -> Self {
+        impl<$($generics)*> From<ClaimError<$guard>> for Box<dyn Error + Send + Sync> {
+            fn from(e: ClaimError<$guard>) -> Self {
                 e.without_guard().into()
             }
         }
     )+};
 }
 
-impl<T, D> From<ClaimError<crate::atomic::AtomicGuard<'_, T, D>>> for Box<dyn Error> {
-    fn from(e: ClaimError<crate::atomic::AtomicGuard<'_, T, D>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
-impl<T, D> From<ClaimError<crate::atomic::AtomicGuard<'_, T, D>>> for Box<dyn Error + Send + Sync> {
-    fn from(e: ClaimError<crate::atomic::AtomicGuard<'_, T, D>>) -> Self {
-        e.without_guard().into()
-    }
-}
-
 boxed! {
-    ReadGuard => dyn Error,
-    ReadGuard => dyn Error + Send + Sync,
-    WriteGuard => dyn Error,
-    WriteGuard => dyn Error + Send + Sync,
+    [T, D, W] ReadGuard<'_, T, D, W>,
+    [T, D, W] WriteGuard<'_, T, D, W>,
+    [T, D, W, const N: usize] [ReadGuard<'_, T, D, W>; N],
+    [T, D, W, const N: usize] [WriteGuard<'_, T, D, W>; N],
+    [T, D] AtomicGuard<'_, T, D>,
+    [T, D] Array<T, D>,
 }

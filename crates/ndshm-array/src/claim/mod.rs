@@ -10,16 +10,17 @@ mod operand;
 mod ops;
 mod part;
 mod progression;
+mod seen;
 mod select;
 mod table;
 mod whole;
 
-pub(crate) use entry::Mode;
+pub use entry::Mode;
+pub(crate) use entry::State;
 pub use error::{ClaimError, PoisonedClaim, PoisonedPart};
 pub use guard::{ReadGuard, WriteGuard};
 pub use part::Part;
+pub(crate) use seen::TableCopy;
 pub use select::{Outside, Select};
-pub(crate) use table::{
-    Claim, ClaimTable, ENTRIES, Head, Patience, Poison, Refused, Want, table_len, table_words,
-};
+pub(crate) use table::{Claim, ClaimTable, Head, Patience, Want, table_len, table_words};
 pub(crate) use whole::Whole;

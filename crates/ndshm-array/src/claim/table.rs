@@ -52,7 +52,7 @@ pub(crate) const ENTRIES: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(super) lock: RawMutex,
-    released: EventCount,
+    pub(super) released: EventCount,
     used: AtomicU32,
     reserved: u32,
     tickets: AtomicU64,
@@ -366,28 +366,22 @@ impl<'a> ClaimTable<'a> {
     }
 
     /// The number of exclusive and atomic claims that were granted until now. Where it is the same
-    /// after a copy as before, and [`written_by`](Self::written_by) found nobody in between, nobody has
-    /// written.
+    /// after a copy as before, and [`written`](Self::written) found nobody in between, nobody has written.
     pub(crate) fn granted(self) -> u64 {
         self.head.granted.load(Ordering::Acquire)
     }
 
-    /// Who may be writing to a part of this one; for one that cannot write a claim.
-    pub(crate) fn written_by(self, part: &Part) -> Option<MemberId> {
-        self.entries().find_map(|(entry, state, by)| {
-            let writes = matches!(state, State::Held(mode) if mode != Mode::Shared);
-            (writes && entry.part(self.shape).overlaps(part)).then_some(by.member)
+    /// All that is claimed to be written, or poisoned; for one that cannot write a claim. A claim of the
+    /// dead is poison that nobody has met yet.
+    pub(crate) fn written(self) -> impl Iterator<Item = (Part, State, MemberId)> {
+        self.entries().filter_map(|(entry, state, by)| {
+            let writes = match state {
+                State::Held(mode) => mode != Mode::Shared,
+                State::Poisoned { .. } => true,
+                State::Waiting(..) => false,
+            };
+            writes.then(|| (entry.part(self.shape), state, by.member))
         })
-    }
-
-    /// What is poisoned among that part; for one that cannot write a claim.
-    pub(crate) fn poison_of(self, part: &Part) -> Vec<Poison> {
-        let poison = self.entries().filter_map(|(entry, state, by)| {
-            let State::Poisoned { panicked } = state else { return None };
-            let poison = Poison { by: by.member, panicked, part: entry.part(self.shape) };
-            poison.part.overlaps(part).then_some(poison)
-        });
-        poison.collect()
     }
 
     /// Clears the poison of the parts that this one covers; whether that was all it overlaps.

@@ -11,6 +11,9 @@ use super::{Dtype, HeaderError, NpyError, NpyHeader};
 /// Elements converted at a time by [`NpyFile::read_as_f64`].
 const CHUNK: usize = 8192;
 
+/// Bytes between two reports of progress.
+const PIECE: usize = 4 << 20;
+
 /// An `.npy` file, opened and checked: its header is valid and the file is long enough for all elements.
 ///
 /// Bytes after the elements are ignored, so the file of a live array can be read too. The reading goes through `read`,
@@ -257,6 +260,23 @@ impl NpyFile {
             Dtype::F32 => self.convert(out, |x: f32| x.into()),
             Dtype::F64 | Dtype::C64 | Dtype::C128 => self.fill(bytemuck::cast_slice_mut(out)),
         }
+    }
+
+    /// Reads all elements as bytes, whatever their type, and tells how many there are by now.
+    pub(crate) fn read_bytes(
+        &mut self,
+        out: &mut [u8],
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), NpyError> {
+        self.check_room(out.len() / self.dtype.size())?;
+        self.rewind()?;
+        let mut done = 0;
+        for part in out.chunks_mut(PIECE) {
+            self.fill(part)?;
+            done += part.len() as u64;
+            progress(done);
+        }
+        Ok(())
     }
 
     fn convert<T: Pod>(

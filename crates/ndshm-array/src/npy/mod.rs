@@ -41,6 +41,7 @@ pub use error::{EncodeError, HeaderError, NpyError};
 pub use file::NpyFile;
 pub use header::{HEADER_LEN, MAX_AXES, NpyHeader, Order};
 pub use write::write_npy;
+pub(crate) use write::write_npy_with;
 
 #[cfg(target_endian = "big")]
 compile_error!(

@@ -32,14 +32,23 @@ use super::{NpyError, NpyHeader};
 /// is a folder, a pipe or a device, otherwise [`NpyError::Write`].
 pub fn write_npy(path: impl AsRef<Path>, header: &NpyHeader, data: &[u8]) -> Result<(), NpyError> {
     let path = path.as_ref();
+    let needed = header.data_bytes();
+    if header.encode().is_ok() && needed != Some(data.len()) {
+        return Err(NpyError::DataLength { path: path.to_path_buf(), needed, given: data.len() });
+    }
+    write_npy_with(path, header, |file| file.write_all(data))
+}
+
+/// As [`write_npy`], of elements that `write` appends piece by piece: as many as the header announces.
+pub(crate) fn write_npy_with(
+    path: &Path,
+    header: &NpyHeader,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), NpyError> {
     let encoded = match header.encode() {
         Ok(encoded) => encoded,
         Err(source) => return Err(NpyError::Encode { path: path.to_path_buf(), source }),
     };
-    let needed = header.data_bytes();
-    if needed != Some(data.len()) {
-        return Err(NpyError::DataLength { path: path.to_path_buf(), needed, given: data.len() });
-    }
     let write_error = |source| NpyError::Write { path: path.to_path_buf(), source };
     let (target, permissions) = match fs::metadata(path) {
         Ok(meta) if !meta.is_file() => return Err(NpyError::NotAFile { path: path.to_path_buf() }),
@@ -50,7 +59,7 @@ pub fn write_npy(path: impl AsRef<Path>, header: &NpyHeader, data: &[u8]) -> Res
     let mut temporary = Temporary::beside(&target).map_err(write_error)?;
     let write = || {
         temporary.file.write_all(&encoded)?;
-        temporary.file.write_all(data)?;
+        write(&mut temporary.file)?;
         if let Some(permissions) = permissions {
             temporary.file.set_permissions(permissions)?;
         }

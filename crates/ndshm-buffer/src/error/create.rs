@@ -33,6 +33,28 @@ pub enum CreateError {
         /// The length asked for.
         asked: u64,
     },
+    /// The segment was to grow up to less than its first length.
+    #[error(
+        "{segment}: a capacity of {capacity} bytes was asked for with a length of {len}; ask for a greater capacity"
+    )]
+    Capacity {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The length asked for.
+        len: usize,
+        /// The capacity asked for.
+        capacity: usize,
+    },
+    /// A mode was asked for that no segment can have.
+    #[error(
+        "{segment}: mode {mode:o} was asked for; use bits for reading and writing alone (at most 666), its owner's among them"
+    )]
+    Mode {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// The mode asked for.
+        mode: u32,
+    },
     /// The process may not make a file of this length.
     #[error(
         "{segment}: {asked} bytes asked for, but the file size limit of this process is {limit}; \

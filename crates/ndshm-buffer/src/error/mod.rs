@@ -2,10 +2,16 @@
 
 mod access;
 mod create;
+mod grow;
+mod list;
 mod open;
+mod pass;
 mod remove;
 
-pub use access::{RangeError, WriteError};
+pub use access::{MissingError, RangeError, ReadError, WriteError};
 pub use create::{CreateError, Shortage};
+pub use grow::GrowError;
+pub use list::ListError;
 pub use open::OpenError;
+pub use pass::{InheritError, PassError, ReceiveError, SendError};
 pub use remove::{PersistError, RemoveError};

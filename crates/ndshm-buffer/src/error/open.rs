@@ -28,6 +28,33 @@ pub enum OpenError {
         /// How many the file has.
         len: usize,
     },
+    /// It can grow, and says how in a format that this version of the crate does not know.
+    #[error(
+        "{}: is a growable segment of format version {found}, and this program knows version {known}; \
+         open it with the version of ndshm-buffer that made it", path.display()
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version it has.
+        found: u32,
+        /// The version that is known.
+        known: u32,
+    },
+    /// It says that it can grow, but what it says of that cannot be.
+    #[error("{}: is damaged: {what}; remove it and create the segment anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A descriptor came of a segment without a name, which somebody could still truncate.
+    #[error("{}: an anonymous segment whose length is not sealed; have it made by this crate", path.display())]
+    Unsealed {
+        /// The descriptor.
+        path: PathBuf,
+    },
     /// It holds more than bytes: locks, typed values, which safe code must not touch.
     #[error(
         "{segment}: belongs to a layer above raw buffers (an array, a lock); open it with the crate that made it"
@@ -52,8 +79,7 @@ pub enum OpenError {
     },
     /// The kernel does not let this process have the segment in this way.
     #[error(
-        "{}: {source}; it is for its owner alone (mode 0600): ask its owner, or open it read-only where reading \
-         is allowed", path.display()
+        "{}: {source}; its mode does not let this user: ask its owner, or open it read-only where reading is allowed", path.display()
     )]
     PermissionDenied {
         /// The file.

@@ -10,6 +10,8 @@ mod fork;
 mod id;
 mod identity;
 mod options;
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+mod roster;
 mod slot;
 mod table;
 
@@ -28,6 +30,8 @@ use fork::ForkLock;
 pub use id::{Member, MemberId};
 use identity::Identity;
 pub use options::{Backend, BackendKind, JoinOptions};
+#[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+pub use roster::Roster;
 use slot::Stamp;
 use table::{SLOTS, Table};
 

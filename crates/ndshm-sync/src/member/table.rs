@@ -58,6 +58,18 @@ impl Table {
         }
     }
 
+    /// The first word.
+    #[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Where that slot lies in the table.
+    #[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
+    pub(super) const fn offset_of_slot(slot: u16) -> usize {
+        std::mem::offset_of!(Table, slots) + slot as usize * size_of::<Slot>()
+    }
+
     /// `None` where there is no such slot (a corrupted word).
     pub(super) fn slot(&self, slot: u16) -> Option<&Slot> {
         self.slots.get(usize::from(slot))

@@ -475,6 +475,11 @@ impl RawMutex {
             && MemberId::from_bits(word & OWNER).is_none_or(|owner| !members.is_alive(owner))
     }
 
+    /// The member that the culprit's word names, poisoned or not.
+    pub(crate) fn named_culprit(&self) -> Option<MemberId> {
+        MemberId::from_bits(self.culprit.load(Ordering::Relaxed) & OWNER)
+    }
+
     pub(crate) fn culprit(&self, members: &Members<'_>) -> Culprit {
         // Written by a holder before its Release, or by nobody who lived to write it.
         let bits = self.culprit.load(Ordering::Relaxed);

@@ -18,6 +18,7 @@ mod once;
 mod pidns;
 mod ranks;
 mod recovery;
+mod roster;
 mod rwlock;
 mod semaphore;
 mod seqlock;
@@ -50,6 +51,7 @@ ndshm_testkit::suite! {
         kills::once::maker,
         members::crowd,
         members::joiner,
+        roster::member,
         no_proc::adder,
         no_proc::changer,
         no_proc::mixer,
@@ -107,6 +109,7 @@ ndshm_testkit::suite! {
         60 => members::slots_of_the_dead_are_used_again,
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
+        60 => roster::the_living_and_the_dead_are_told_apart,
         60 => no_proc::it_says_so,
         60 => no_proc::by_its_name,
         60 => no_proc::by_the_process,

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, Mode, OFlags, SealFlags, Stat,
@@ -21,7 +22,13 @@ pub(crate) struct FileFacts {
     pub(crate) dev: u64,
     pub(crate) ino: u64,
     pub(crate) len: u64,
+    /// What the filesystem has set aside for it, in bytes.
+    pub(crate) reserved: u64,
     pub(crate) owner: u32,
+    pub(crate) group: u32,
+    /// Who may read and write it: the lowest nine bits.
+    pub(crate) mode: u32,
+    pub(crate) modified: SystemTime,
     pub(crate) links: u64,
     pub(crate) kind: FileKind,
     /// The mark that the name outlives its creator.
@@ -43,7 +50,11 @@ impl From<Stat> for FileFacts {
             dev: stat.st_dev.into(),
             ino: stat.st_ino.into(),
             len: u64::try_from(stat.st_size).unwrap_or(0),
+            reserved: u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512),
             owner: stat.st_uid,
+            group: stat.st_gid,
+            mode: stat.st_mode & 0o777,
+            modified: moment(stat.st_mtime.into(), stat.st_mtime_nsec.try_into().unwrap_or(0)),
             links: stat.st_nlink.into(),
             kind: match FileType::from_raw_mode(stat.st_mode) {
                 FileType::RegularFile => FileKind::Regular,
@@ -59,18 +70,38 @@ impl From<Stat> for FileFacts {
     }
 }
 
+/// Seconds and nanoseconds since 1970.
+fn moment(seconds: i64, nanos: u32) -> SystemTime {
+    let whole = Duration::from_secs(seconds.unsigned_abs());
+    let base = if seconds < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(whole)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(whole)
+    };
+    base.unwrap_or(SystemTime::UNIX_EPOCH) + Duration::from_nanos(nanos.into())
+}
+
 /// A handle on a directory, for looking up names in it; needs no permission to list it.
 pub(crate) fn open_directory(dir: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(dir, flags, Mode::empty())?)
 }
 
-/// A new file in the filesystem of `dir` that has no name yet, mode 0600 whatever the umask is.
-pub(crate) fn create_unnamed(dir: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// A new file in the filesystem of `dir` that has no name yet, of at most that mode: less what the umask takes.
+pub(crate) fn create_unnamed(dir: BorrowedFd<'_>, mode: u32) -> io::Result<OwnedFd> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(dir, ".", flags, private_mode())?;
-    rustix::fs::fchmod(&fd, private_mode())?;
-    Ok(fd)
+    Ok(rustix::fs::openat(dir, ".", flags, Mode::from_raw_mode(mode))?)
+}
+
+/// Gives a file to a group.
+pub(crate) fn set_group(fd: BorrowedFd<'_>, group: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchown(fd, None, Some(rustix::fs::Gid::from_raw(group)))?)
+}
+
+/// Sees to it that a new file has no more than that mode, and its owner's part whatever the umask is.
+pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
+    let given = rustix::fs::fstat(fd)?.st_mode & mode;
+    Ok(rustix::fs::fchmod(fd, Mode::from_raw_mode(given) | private_mode())?)
 }
 
 /// True where the error of [`create_unnamed`] means that the filesystem has no unnamed files.
@@ -100,11 +131,21 @@ pub(crate) fn seal_length(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(fd, seals)?)
 }
 
-/// Sets the length and has the filesystem set aside every page of it.
-pub(crate) fn reserve(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    again(|| rustix::fs::ftruncate(fd, len))?;
-    in_steps(len, |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), at, part))?;
-    Ok(())
+/// Sets the length; no page of it is set aside yet.
+pub(crate) fn set_length(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    Ok(again(|| rustix::fs::ftruncate(fd, len))?)
+}
+
+/// Has the filesystem set aside the pages of a part of the file, within its length.
+pub(crate) fn reserve_part(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let allocate = |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset + at, part);
+    Ok(in_steps(len, allocate)?)
+}
+
+/// Gives the pages of a part of the file back to the filesystem; the part reads as zeroes.
+pub(crate) fn give_back(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(again(|| rustix::fs::fallocate(fd, flags, offset, len))?)
 }
 
 /// Covers `0..len` with calls that may be interrupted, in shorter steps after each interruption.
@@ -124,7 +165,7 @@ fn in_steps(
     Ok(())
 }
 
-/// True where the error of [`reserve`] means that there is no room.
+/// True where the error of [`reserve_part`] means that there is no room.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT))
 }
@@ -146,7 +187,8 @@ fn publish_through_proc(fd: BorrowedFd<'_>, dir: BorrowedFd<'_>, file: &str) -> 
 
 /// Marks the file as one whose name outlives its creator.
 pub(crate) fn mark_persistent(fd: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(fd, private_mode() | Mode::SVTX)?)
+    let mode = rustix::fs::fstat(fd)?.st_mode & 0o777;
+    Ok(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode) | Mode::SVTX)?)
 }
 
 /// What a name in `dir` leads to; a symbolic link is itself, not its target.
@@ -180,25 +222,49 @@ pub(crate) fn remove_name(dir: BorrowedFd<'_>, file: &str) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(dir, file, AtFlags::empty())?)
 }
 
+/// The last bytes of a file of that length, as they are now; `None` where it has no such number.
+pub(crate) fn read_end<const N: usize>(
+    fd: BorrowedFd<'_>,
+    len: u64,
+) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0; N];
+    let Some(offset) = len.checked_sub(N as u64) else { return Ok(None) };
+    let read = again(|| rustix::io::pread(fd, &mut bytes, offset))?;
+    Ok((read == N).then_some(bytes))
+}
+
 /// The path through which a process, this one included, opens descriptor `fd` of process `pid` anew.
 pub(crate) fn descriptor_of(pid: u32, fd: RawFd) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/fd/{fd}"))
 }
 
-/// A description of its own for the file behind `fd`, or a duplicate of `fd` where /proc cannot give one.
-#[cfg(feature = "serde")]
+/// A description of its own for the file behind `fd`, by way of /proc.
 pub(crate) fn reopen(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
     let path = format!("{OWN_DESCRIPTORS}/{}", raw(fd));
-    match again(|| rustix::fs::open(&path, access(writable), Mode::empty())) {
-        Ok(fd) => Ok(fd),
-        Err(_) => Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?),
-    }
+    Ok(again(|| rustix::fs::open(&path, access(writable), Mode::empty()))?)
+}
+
+/// The same, or a duplicate of `fd` where /proc cannot give one.
+pub(crate) fn reopen_or_duplicate(fd: BorrowedFd<'_>, writable: bool) -> io::Result<OwnedFd> {
+    reopen(fd, writable).or_else(|_| Ok(rustix::io::fcntl_dupfd_cloexec(fd, 0)?))
 }
 
 /// A descriptor that a program started later does not inherit.
 #[cfg(feature = "serde")]
 pub(crate) fn close_on_exec(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?)
+}
+
+/// Whether what the descriptor leads to can be written through it.
+pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    Ok(flags & OFlags::RWMODE != OFlags::RDONLY)
+}
+
+/// Whether nobody can make the file shorter.
+pub(crate) fn is_sealed(fd: BorrowedFd<'_>) -> bool {
+    // Only files in memory have seals to ask for.
+    rustix::fs::fcntl_get_seals(fd).is_ok_and(|seals| seals.contains(SealFlags::SHRINK))
 }
 
 /// The number of a descriptor.
@@ -216,7 +282,7 @@ fn access(writable: bool) -> OFlags {
     direction | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
 }
 
-fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+pub(super) fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     loop {
         match call() {
             Err(Errno::INTR) => {}
@@ -251,11 +317,11 @@ mod tests {
     fn older_kernels_publish_through_proc() {
         let temporary = tempfile::tempdir_in("/dev/shm").unwrap();
         let dir = open_directory(temporary.path()).unwrap();
-        let fd = create_unnamed(dir.as_fd()).unwrap();
+        let fd = create_unnamed(dir.as_fd(), 0o600).unwrap();
         publish_through_proc(fd.as_fd(), dir.as_fd(), "a").unwrap();
         let (named, open) = (facts_of_name(dir.as_fd(), "a"), facts_of(fd.as_fd()));
         assert_eq!(named.unwrap().ino, open.unwrap().ino);
-        let other = create_unnamed(dir.as_fd()).unwrap();
+        let other = create_unnamed(dir.as_fd(), 0o600).unwrap();
         for publish in [publish, publish_through_proc] {
             let taken = publish(other.as_fd(), dir.as_fd(), "a").unwrap_err();
             assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);

@@ -6,6 +6,9 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+/// Held exclusively by whoever lets the segment grow.
+pub(crate) const GROWTH: i64 = (1 << 62) - 3;
+
 /// Held exclusively by whoever removes the name, over the check and the removal; shared by whoever attaches.
 pub(crate) const LIFECYCLE: i64 = (1 << 62) - 2;
 
@@ -21,18 +24,41 @@ pub(crate) enum Lock {
     Exclusive,
 }
 
+impl Lock {
+    fn kind(self) -> libc::c_short {
+        let kind = match self {
+            Self::Shared => libc::F_RDLCK,
+            Self::Exclusive => libc::F_WRLCK,
+        };
+        kind as libc::c_short
+    }
+}
+
 /// Locks one byte and waits for it; a signal does not end the wait.
 pub(crate) fn lock(fd: BorrowedFd<'_>, byte: i64, how: Lock) -> io::Result<()> {
-    let kind = match how {
-        Lock::Shared => libc::F_RDLCK,
-        Lock::Exclusive => libc::F_WRLCK,
-    };
-    request(fd, byte, kind as libc::c_short, libc::F_OFD_SETLKW)
+    request(fd, byte, how.kind(), libc::F_OFD_SETLKW).map(drop)
+}
+
+/// Locks one byte, unless another description keeps it from doing so: false then.
+pub(crate) fn try_lock(fd: BorrowedFd<'_>, byte: i64, how: Lock) -> io::Result<bool> {
+    match request(fd, byte, how.kind(), libc::F_OFD_SETLK) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// True where another description has the byte locked, in either way; what this one holds does not count.
+pub(crate) fn is_locked(fd: BorrowedFd<'_>, byte: i64) -> io::Result<bool> {
+    let found = request(fd, byte, Lock::Exclusive.kind(), libc::F_OFD_GETLK)?;
+    Ok(libc::c_int::from(found.l_type) != libc::F_UNLCK)
 }
 
 /// Gives up what this description holds on one byte.
 pub(crate) fn unlock(fd: BorrowedFd<'_>, byte: i64) -> io::Result<()> {
-    request(fd, byte, libc::F_UNLCK as libc::c_short, libc::F_OFD_SETLK)
+    request(fd, byte, libc::F_UNLCK as libc::c_short, libc::F_OFD_SETLK).map(drop)
 }
 
 #[allow(clippy::useless_conversion, reason = "off_t has 32 bits on some targets")]
@@ -41,8 +67,8 @@ fn request(
     byte: i64,
     kind: libc::c_short,
     command: libc::c_int,
-) -> io::Result<()> {
-    let range = libc::flock {
+) -> io::Result<libc::flock> {
+    let mut range = libc::flock {
         l_type: kind,
         l_whence: libc::SEEK_SET as libc::c_short,
         // A 32-bit off_t cannot name these bytes: an error, not another byte.
@@ -52,11 +78,11 @@ fn request(
         l_pid: 0,
     };
     loop {
-        // SAFETY: `fd` is open for the call, and for this command the kernel reads one `flock` through the pointer,
-        // which `range` is; it keeps no reference to it.
-        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw const range) };
+        // SAFETY: `fd` is open for the call, and for these commands the kernel reads and writes one `flock` through the
+        // pointer, which `range` is; it keeps no reference to it.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), command, &raw mut range) };
         if answer == 0 {
-            return Ok(());
+            return Ok(range);
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {

@@ -1,12 +1,20 @@
 //! Linux: `rustix` for the system calls, `libc` for the open file description locks that it lacks.
 
+mod attached;
 mod files;
+mod guard;
 mod locks;
+mod passing;
+mod probe;
 mod region;
 mod room;
 
+pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
-pub(crate) use locks::{LIFECYCLE, Lock, PRESENCE, lock, unlock};
+pub(crate) use guard::{Watch, install as install_guard};
+pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
+pub(crate) use passing::{duplicate, keep_from_programs, let_inherit, receive, send};
+pub(crate) use probe::collapse_one;
 pub(crate) use region::Region;
 pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
 

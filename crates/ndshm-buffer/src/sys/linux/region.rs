@@ -3,9 +3,12 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicBool;
 
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+
+use super::Watch;
 
 /// Regions at least this long begin at a multiple of it, so that the kernel can use huge pages.
 const HUGE: usize = 2 << 20;
@@ -15,7 +18,8 @@ const HUGE: usize = 2 << 20;
 /// # Invariants
 ///
 /// 1. `start .. start + len` is mapped `MAP_SHARED` from offset 0 of one file, readable, and writable where the region
-///    was made so, from construction until `drop`; nothing else in the process unmaps or remaps it.
+///    was made so, from construction until `drop`; nothing else in the process unmaps or remaps it, but for pages that the
+///    file has lost, while a [`Watch`] is there.
 /// 2. `0 < len <= isize::MAX`.
 /// 3. `start` is a multiple of the page size, and of 2 MiB where `len >= 2 MiB`.
 /// 4. `outer .. outer + outer_len` contains that range, belongs to this region alone, and both are page multiples.
@@ -44,13 +48,11 @@ impl Region {
             .ok_or_else(too_long)?;
         let mut region = Self::reserve(whole, len)?;
 
-        let protection =
-            if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         let at = region.start.as_ptr().cast();
         let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: `at .. at + whole` lies in the range that `reserve` took from the kernel for this region alone
         // (invariant 4), so MAP_FIXED replaces nothing that anyone else uses, and no reference into it exists yet.
-        unsafe { mmap(at, len, protection, flags, fd, 0) }?;
+        unsafe { mmap(at, len, protection(writable), flags, fd, 0) }?;
         region.trim(whole);
         Ok(region)
     }
@@ -94,6 +96,29 @@ impl Region {
         }
     }
 
+    /// Has faults of this thread in the region noted, while it copies. See [`Watch`].
+    pub(crate) fn watch<'a>(&self, writable: bool, damaged: &'a AtomicBool) -> Watch<'a> {
+        let begin = self.start.as_ptr().addr();
+        let end = begin + self.len.next_multiple_of(super::page_size());
+        Watch::start(begin..end, writable, damaged)
+    }
+
+    /// Ends a watch of this region: gives the pages that were replaced back to the file behind `fd`. True if it is
+    /// damaged.
+    pub(crate) fn end_watch(&self, watch: Watch<'_>, fd: BorrowedFd<'_>, writable: bool) -> bool {
+        if let Some(pages) = watch.replaced() {
+            let offset = pages.start - self.start.as_ptr().addr();
+            let at = self.start.as_ptr().wrapping_add(offset).cast();
+            let flags = MapFlags::SHARED | MapFlags::FIXED;
+            // SAFETY: pages of this region, whose file they showed before (invariant 1) and show again; nothing but
+            // atomics looks at them, to which the bytes of the file are as good as any.
+            // Refused only for lack of memory for the kernel's own use: then zeroes stay where nothing was.
+            let _ =
+                unsafe { mmap(at, pages.len(), protection(writable), flags, fd, offset as u64) };
+        }
+        watch.damaged()
+    }
+
     /// Where the bytes begin; invariants 1 and 3 say what a caller may rely on.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
@@ -103,6 +128,10 @@ impl Region {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
+}
+
+fn protection(writable: bool) -> ProtFlags {
+    if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ }
 }
 
 impl Drop for Region {

@@ -1,0 +1,109 @@
+//! A consistent copy, also for one that cannot write a claim.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::atomic::{Ordering, fence};
+use std::time::{Duration, Instant};
+
+use ndarray::{Array, Dimension, ShapeBuilder};
+use ndshm_sync::{Holder, MemberId, Roster};
+
+use crate::array::SharedArray;
+use crate::claim::{ClaimError, Mode, Part, PoisonedClaim, PoisonedPart, State};
+use crate::claims::ClaimResult;
+use crate::element::Element;
+use crate::npy::Order;
+
+/// How long one that cannot wait in the table sleeps before it looks again.
+const PAUSE: Duration = Duration::from_micros(100);
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// A copy of all of it in private memory, as it was at one moment between two writers: waits for
+    /// them, at most `timeout`. In the array's order.
+    ///
+    /// Under a shared claim, at the speed of `memcpy`. Of an array that was opened read-only, where no claim can be
+    /// written, it is copied without one, at about half that speed, and copied anew where somebody began to write
+    /// meanwhile; writers that follow each other closely can hold it up until the time is up.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`]: `Poisoned` with the copy inside, `Overlap` or `Busy` when the time is up, `Deadlock`, `Own`, `Full`, `Forked`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let name = format!("doc.snapshot.{}", std::process::id());
+    /// let a = SharedArray2::<f64>::options().name(&name).from_elem((2, 3), 0.5)?;
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// let reader = unsafe { SharedArray2::<f64>::options().read_only(true).open(&name)? };
+    /// let soon = Duration::from_secs(1);
+    /// assert_eq!(a.snapshot(soon)?, reader.snapshot(soon)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot(&self, timeout: Duration) -> ClaimResult<Array<T, D>> {
+        if !self.is_read_only() {
+            return match self.read_timeout(timeout) {
+                Ok(guard) => Ok(guard.to_owned()),
+                Err(e) => Err(e.map(|guard| guard.to_owned())),
+            };
+        }
+        let deadline = Instant::now().checked_add(timeout);
+        let shape = self.shape();
+        let table = self.segment().claim_table(shape).ok_or(ClaimError::ReadOnly)?;
+        let all = Part::whole(shape);
+        loop {
+            let before = table.granted();
+            let (mut poison, mut writer) = (Vec::new(), None);
+            for (part, state, by) in table.written() {
+                let holder = self.holder(by).ok_or(ClaimError::ReadOnly)?;
+                let panicked = match state {
+                    State::Held(_) if holder.alive => {
+                        writer = Some((part, holder.member));
+                        break;
+                    }
+                    // Each step of an atomic claimant is whole.
+                    State::Held(Mode::Atomic) => continue,
+                    State::Poisoned { panicked } => panicked,
+                    _ => false,
+                };
+                poison.push(PoisonedPart { part, member: holder.member, panicked });
+            }
+            if let Some((held, by)) = writer {
+                if deadline.is_some_and(|at| Instant::now() >= at) {
+                    return Err(ClaimError::Overlap { part: all, held, by, waits: false });
+                }
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            let copy = self.copy();
+            // Was an element of a later writer among them, then that one's fence in `ClaimTable::grant`,
+            // which precedes it, synchronises with this one, and its count is seen below.
+            fence(Ordering::Acquire);
+            if table.granted() != before {
+                continue;
+            }
+            if poison.is_empty() {
+                return Ok(copy);
+            }
+            return Err(ClaimError::Poisoned(PoisonedClaim::new(copy, poison)));
+        }
+    }
+
+    /// All elements, each as it stood there at some moment.
+    fn copy(&self) -> Array<T, D> {
+        let mut elements = vec![T::zeroed(); self.len()];
+        let bytes = bytemuck::cast_slice_mut(&mut elements);
+        let offset = self.segment().places().data_offset;
+        self.segment().buffer().read_at(offset, bytes).expect("the data fit (dim invariant 1)");
+        let shape = self.raw_dim().set_f(self.order() == Order::F);
+        Array::from_shape_vec(shape, elements).expect("as many as the shape says")
+    }
+
+    /// Whether that member lives, asked by one that is none.
+    fn holder(&self, id: MemberId) -> Option<Holder> {
+        let file = File::from(self.segment().buffer().as_fd().try_clone_to_owned().ok()?);
+        let roster = Roster::read(&file, self.segment().places().control_offset as u64).ok()?;
+        roster.holder(id).ok()
+    }
+}
