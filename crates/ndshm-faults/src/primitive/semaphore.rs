@@ -109,11 +109,12 @@ impl Played {
     }
 
     fn leave(&self, permit: Permit) {
+        // Said first: one that is stopped inside has its number there.
+        self.stage.say(At::Releasing);
         let now = self.user(&permit).swap(0, SeqCst);
         if now != self.stage.seat as u64 {
             self.stage.report(Violation::Stolen, &format!("seat {now} had that permit as well"));
         }
-        self.stage.say(At::Releasing);
         drop(permit);
     }
 
