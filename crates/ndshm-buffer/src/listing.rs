@@ -11,10 +11,80 @@ use crate::info::{Contents, SegmentInfo};
 use crate::lifecycle::{self, Victim, look};
 use crate::name::Place;
 use crate::open;
+use crate::options::BufferOptions;
 use crate::sys::{self, FileFacts, FileKind, PRESENCE};
 
+impl BufferOptions {
+    /// All named segments of the directory, by name.
+    ///
+    /// What vanishes meanwhile is left out, and what this user may not open is listed with what is known
+    /// ([`SegmentInfo::is_examined`]). Costs a few system calls for each; takes no lock, and waits for nobody.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] where the directory cannot be read.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
+    /// let _b = options.create("b", 64)?;
+    /// let _a = options.create("a", 64)?;
+    /// let names: Vec<_> = options.list()?.iter().map(|s| s.name().to_owned()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn list(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        list(&self.directory())
+    }
+
+    /// What is known of the segment that has this name, without opening it as [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is no such segment, or what there is is not a file.
+    ///
+    /// ```
+    /// # let name = format!("doc-info-{}", std::process::id());
+    /// let options = ndshm_buffer::SharedBuffer::options();
+    /// let buffer = options.create(&name, 64)?;
+    /// let info = options.info(&name)?;
+    /// assert_eq!((info.id(), info.len(), info.mode()), (buffer.id(), 64, 0o600));
+    /// assert!(info.is_in_use() && !info.is_orphan());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn info(&self, name: &str) -> Result<SegmentInfo, OpenError> {
+        info(self.place(name)?)
+    }
+
+    /// Removes the names of all orphans of the directory, and gives what this call removed.
+    ///
+    /// An orphan is a segment of this user (of any, with [`foreign_owner`](Self::foreign_owner)) that no process has
+    /// mapped and that was not [persisted](crate::SharedBuffer::persist): its creator was killed. Whoever creates, opens or
+    /// persists a segment at the same time keeps it, and other collectors take no new one for an old one. Nobody is waited
+    /// for: what is being attached to is left.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`] where the directory cannot be read. An orphan that this user may not remove stays.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
+    /// let living = options.create("living", 64)?;
+    /// std::fs::write(dir.join("ndshm.dead"), [0; 64])?; // as a killed creator leaves it
+    /// let removed = options.gc()?;
+    /// assert_eq!((removed.len(), removed[0].name()), (1, "dead"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gc(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        collect(&self.directory(), self.foreign_owner)
+    }
+}
+
 /// All segments of a directory, by name.
-pub(crate) fn list(dir: &Path) -> Result<Vec<SegmentInfo>, ListError> {
+fn list(dir: &Path) -> Result<Vec<SegmentInfo>, ListError> {
     // As `Place` has it; fails only for an empty path, which the directory then refuses.
     let dir = &absolute(dir).unwrap_or_else(|_| dir.to_owned());
     let failed = |source| ListError::Directory { dir: dir.clone(), source };
@@ -37,7 +107,7 @@ pub(crate) fn list(dir: &Path) -> Result<Vec<SegmentInfo>, ListError> {
 }
 
 /// The segment that has this name.
-pub(crate) fn info(place: Place) -> Result<SegmentInfo, OpenError> {
+fn info(place: Place) -> Result<SegmentInfo, OpenError> {
     let failed = |error| open::hold_error(error, &place);
     let dir = sys::open_directory(place.dir())
         .map_err(|source| failed(lifecycle::HoldError::Directory(source)))?;
@@ -73,7 +143,7 @@ fn look_into(fd: &OwnedFd, facts: &FileFacts) -> io::Result<Contents> {
 }
 
 /// Removes the names of the orphans of a directory; gives those that this call removed.
-pub(crate) fn collect(dir: &Path, foreign_owner: bool) -> Result<Vec<SegmentInfo>, ListError> {
+fn collect(dir: &Path, foreign_owner: bool) -> Result<Vec<SegmentInfo>, ListError> {
     let user = sys::effective_user();
     let mut found = list(dir)?;
     found.retain(|segment| {

@@ -133,11 +133,11 @@ impl Mapping {
     /// The bytes as atomics; on a read-only mapping they can only be loaded, or the process faults.
     pub(crate) fn cells(&self) -> &[AtomicU8] {
         let cells = self.base().as_ptr().cast::<AtomicU8>();
-        // SAFETY: the region holds `len` bytes, at most isize::MAX, mapped until `self` is dropped (invariants 1 and 2
-        // of `Region`; a growable one has no more), which the lifetime of the result excludes. AtomicU8 has the layout of u8, every value of which
-        // is valid, and lets others change the bytes meanwhile; in this process no one makes references to plain bytes
-        // but at a caller's word (invariant 3), and what other processes do is outside the language's model, where
-        // every store is a store to memory.
+        // SAFETY: the region holds at least `len` bytes, at most isize::MAX, mapped until `self` is dropped (invariants 1
+        // and 2 of `Region`, 2 of this type), which the lifetime of the result excludes. AtomicU8 has the layout of u8,
+        // every value of which is valid, and lets others change the bytes meanwhile; in this process no one makes
+        // references to plain bytes but at a caller's word (invariant 3), and what other processes do is outside the
+        // language's model, where every store is a store to memory.
         unsafe { slice::from_raw_parts(cells, self.len()) }
     }
 }

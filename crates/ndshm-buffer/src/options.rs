@@ -3,11 +3,9 @@ use std::path::{Path, PathBuf};
 
 use crate::buffer::SharedBuffer;
 use crate::create;
-use crate::error::{CreateError, ListError, OpenError, RemoveError};
+use crate::error::{CreateError, OpenError, RemoveError};
 use crate::handle::BufferHandle;
-use crate::info::SegmentInfo;
 use crate::lifecycle;
-use crate::listing;
 use crate::name::{self, NameError, Place};
 use crate::open;
 use crate::typed::is_typed;
@@ -430,78 +428,11 @@ impl BufferOptions {
         lifecycle::remove_any(&self.place(name)?, self.foreign_owner)
     }
 
-    /// All named segments of the directory, by name.
-    ///
-    /// What vanishes meanwhile is left out, and what this user may not open is listed with what is known
-    /// ([`SegmentInfo::is_examined`]). Costs a few system calls for each; takes no lock, and waits for nobody.
-    ///
-    /// # Errors
-    ///
-    /// [`ListError`] where the directory cannot be read.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let dir = dir.path();
-    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
-    /// let _b = options.create("b", 64)?;
-    /// let _a = options.create("a", 64)?;
-    /// let names: Vec<_> = options.list()?.iter().map(|s| s.name().to_owned()).collect();
-    /// assert_eq!(names, ["a", "b"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn list(&self) -> Result<Vec<SegmentInfo>, ListError> {
-        listing::list(&self.directory())
-    }
-
-    /// What is known of the segment that has this name, without opening it as [`open`](Self::open) does.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]: there is no such segment, or what there is is not a file.
-    ///
-    /// ```
-    /// # let name = format!("doc-info-{}", std::process::id());
-    /// let options = ndshm_buffer::SharedBuffer::options();
-    /// let buffer = options.create(&name, 64)?;
-    /// let info = options.info(&name)?;
-    /// assert_eq!((info.id(), info.len(), info.mode()), (buffer.id(), 64, 0o600));
-    /// assert!(info.is_in_use() && !info.is_orphan());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn info(&self, name: &str) -> Result<SegmentInfo, OpenError> {
-        listing::info(self.place(name)?)
-    }
-
-    /// Removes the names of all orphans of the directory, and gives what this call removed.
-    ///
-    /// An orphan is a segment of this user (of any, with [`foreign_owner`](Self::foreign_owner)) that no process has
-    /// mapped and that was not [persisted](SharedBuffer::persist): its creator was killed. Whoever creates, opens or
-    /// persists a segment at the same time keeps it, and other collectors take no new one for an old one. Nobody is waited
-    /// for: what is being attached to is left.
-    ///
-    /// # Errors
-    ///
-    /// [`ListError`] where the directory cannot be read. An orphan that this user may not remove stays.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?;
-    /// # let dir = dir.path();
-    /// let options = ndshm_buffer::SharedBuffer::options().dir(dir);
-    /// let living = options.create("living", 64)?;
-    /// std::fs::write(dir.join("ndshm.dead"), [0; 64])?; // as a killed creator leaves it
-    /// let removed = options.gc()?;
-    /// assert_eq!((removed.len(), removed[0].name()), (1, "dead"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn gc(&self) -> Result<Vec<SegmentInfo>, ListError> {
-        listing::collect(&self.directory(), self.foreign_owner)
-    }
-
-    fn place(&self, name: &str) -> Result<Place, NameError> {
+    pub(crate) fn place(&self, name: &str) -> Result<Place, NameError> {
         Place::new(&self.directory(), name)
     }
 
-    fn directory(&self) -> Cow<'_, Path> {
+    pub(crate) fn directory(&self) -> Cow<'_, Path> {
         match &self.dir {
             Some(dir) => Cow::Borrowed(dir),
             None => Cow::Owned(name::default_directory()),

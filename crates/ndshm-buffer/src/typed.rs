@@ -32,5 +32,6 @@ pub(crate) fn is_typed(buffer: &SharedBuffer) -> bool {
     }
     let mut magic = [0; TYPED_MAGIC.len()];
     let offset = buffer.len().checked_sub(FROM_END);
-    offset.is_some_and(|offset| buffer.read_at(offset, &mut magic).is_ok()) && magic == TYPED_MAGIC
+    // What cannot be read, being truncated just now, might be one.
+    offset.is_some_and(|offset| buffer.read_at(offset, &mut magic).is_err() || magic == TYPED_MAGIC)
 }

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod doctor;
 mod exit;
+mod holds;
 mod model;
 mod outcome;
 mod output;

@@ -78,6 +78,18 @@ pub enum Error {
     /// A buffer did not grow.
     #[error(transparent)]
     Grow(#[from] ndshm_buffer::GrowError),
+    /// A buffer was not sent over a socket.
+    #[error(transparent)]
+    Send(#[from] ndshm_buffer::SendError),
+    /// No buffer was received from a socket.
+    #[error(transparent)]
+    Receive(#[from] ndshm_buffer::ReceiveError),
+    /// A buffer was not passed to a program that is to be started.
+    #[error(transparent)]
+    Pass(#[from] ndshm_buffer::PassError),
+    /// No buffer was taken over from the program that started this one.
+    #[error(transparent)]
+    Inherit(#[from] ndshm_buffer::InheritError),
     /// The segments of a directory cannot be listed.
     #[error(transparent)]
     List(#[from] ndshm_buffer::ListError),

@@ -84,6 +84,7 @@ pub struct Plane<'a> {
     file: &'a SegmentFile,
     array: &'a ArrayContents,
     start: u64,
+    axes: usize,
     rows: Span,
     cols: Span,
 }
@@ -143,7 +144,7 @@ impl SegmentFile {
             [rows, cols] => (rows, cols),
             _ => return Err(PickError::NoPlane { left: spans.len() }),
         };
-        Ok(Plane { file: self, array, start, rows, cols })
+        Ok(Plane { file: self, array, start, axes: spans.len(), rows, cols })
     }
 }
 
@@ -176,6 +177,23 @@ fn bound(index: i64, len: usize) -> usize {
 }
 
 impl Plane<'_> {
+    /// How many axes are left: 2, 1 (its elements are one row) or 0 (one element).
+    ///
+    /// ```
+    /// # use ndshm_array::{SharedArray2, inspect::{Pick, SegmentFile}};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("a.npy");
+    /// SharedArray2::<f64>::zeros((2, 3))?.save(&path)?;
+    /// let file = SegmentFile::open(&path)?;
+    /// let column = file.plane(&[Pick::ALL, Pick::At(0)])?;
+    /// assert_eq!((column.axes(), column.rows(), column.cols()), (1, 1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn axes(&self) -> usize {
+        self.axes
+    }
+
     /// How many rows are picked.
     ///
     /// ```

@@ -82,10 +82,9 @@ impl Grid {
         let mut cells = vec![Sum::default(); rows * cols];
         let mut all = Statistics { elements: plane.rows() * plane.cols(), ..Statistics::default() };
         let (mut min, mut max, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
-        let row_of = blocks(plane.rows(), rows);
-        let col_of = blocks(plane.cols(), cols);
+        let (row_of, col_of) = (Blocks::new(plane.rows(), rows), Blocks::new(plane.cols(), cols));
         plane.for_each(|row, col, x| {
-            let cell = &mut cells[row_of[row] as usize * cols + col_of[col] as usize];
+            let cell = &mut cells[row_of.block(row) * cols + col_of.block(col)];
             if x.is_finite() {
                 cell.finite += x;
                 cell.count += 1;
@@ -124,10 +123,21 @@ impl Grid {
     }
 }
 
-/// For each index to `len` the block it belongs to.
-fn blocks(len: usize, blocks: usize) -> Vec<u32> {
-    let block = |i: usize| (i as u128 * blocks as u128 / len.max(1) as u128) as u32;
-    (0..len).map(block).collect()
+/// An axis in blocks of nearly one length.
+struct Blocks {
+    per_element: f64,
+    last: usize,
+}
+
+impl Blocks {
+    fn new(len: usize, blocks: usize) -> Self {
+        Self { per_element: blocks as f64 / len.max(1) as f64, last: blocks - 1 }
+    }
+
+    /// The one that an index belongs to. A multiplication: it is asked for each element.
+    fn block(&self, index: usize) -> usize {
+        ((index as f64 * self.per_element) as usize).min(self.last)
+    }
 }
 
 /// How a plane is fitted into a picture.
@@ -171,11 +181,12 @@ mod tests {
 
     #[test]
     fn blocks_cover_all_and_are_even() {
-        for (len, n) in [(1, 1), (7, 3), (1000, 80), (5, 5)] {
-            let of = blocks(len, n);
-            assert_eq!((of[0], of[len - 1] as usize), (0, n - 1));
-            let sizes = (0..n).map(|b| of.iter().filter(|&&of| of as usize == b).count());
-            let sizes: Vec<_> = sizes.collect();
+        for (len, n) in [(1, 1), (7, 3), (1000, 80), (5, 5), (9_991, 77)] {
+            let blocks = Blocks::new(len, n);
+            let of: Vec<_> = (0..len).map(|i| blocks.block(i)).collect();
+            assert_eq!((of[0], of[len - 1]), (0, n - 1));
+            assert!(of.is_sorted());
+            let sizes: Vec<_> = (0..n).map(|b| of.iter().filter(|&&of| of == b).count()).collect();
             assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
         }
     }

@@ -5,8 +5,9 @@ use ndshm_array::inspect::{Number, Plane};
 use crate::cli::View;
 use crate::outcome::Failure;
 
-/// So many elements are shown whole, as by NumPy.
+/// So many elements are shown whole, as by NumPy, if they are not more rows than these.
 const THRESHOLD: usize = 1000;
+const ROWS: usize = 30;
 
 /// Rows or columns shown at each edge.
 pub(super) const EDGE: usize = 3;
@@ -37,10 +38,10 @@ impl Edges {
     }
 }
 
-/// The plane in NumPy's brackets: a vector where it has one row that stands for no axis.
+/// The plane in NumPy's brackets, a pair for each axis.
 pub(super) fn text(plane: &Plane<'_>, given: &View, width: usize) -> Result<String, Failure> {
     let (rows, cols) = (plane.rows(), plane.cols());
-    let whole = given.all || rows.saturating_mul(cols) <= THRESHOLD;
+    let whole = given.all || rows.saturating_mul(cols) <= THRESHOLD && rows <= ROWS;
     let mut rows = Edges::new(rows, whole, EDGE);
     // The widest that fits: all columns, or as many at the edges as there is room for.
     let candidates = whole.then(|| Edges::new(cols, true, 0)).into_iter();
@@ -50,8 +51,7 @@ pub(super) fn text(plane: &Plane<'_>, given: &View, width: usize) -> Result<Stri
     let mut lines = lines(plane, &rows, &shown[0], given.precision)?;
     while !given.all && lines.iter().any(|line| line.chars().count() > width) {
         let Some(fewer) = candidates.next() else { break };
-        // Where columns are left out, so are rows of a long array.
-        rows = Edges::new(plane.rows(), plane.rows() <= 2 * 10, EDGE);
+        rows = Edges::new(plane.rows(), whole, EDGE);
         lines = self::lines(plane, &rows, &fewer, given.precision)?;
         shown[0] = fewer;
     }
@@ -84,8 +84,11 @@ fn lines(
         if let Some(gap) = cols.gap() {
             parts.insert(gap, "...".to_owned());
         }
-        let open = if i == 0 { "[[" } else { " [" };
-        let close = if i == last { "]]" } else { "]" };
+        let (open, close) = match plane.axes() {
+            0 => ("", ""),
+            1 => ("[", "]"),
+            _ => (if i == 0 { "[[" } else { " [" }, if i == last { "]]" } else { "]" }),
+        };
         lines.push(format!("{open}{}{close}", parts.join(" ")));
     }
     Ok(lines)

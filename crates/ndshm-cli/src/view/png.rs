@@ -1,6 +1,7 @@
 //! The picture as a PNG, with axes and a bar of colours; the font is part of the program.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -45,8 +46,13 @@ pub(super) fn draw(path: &Path, title: &str, plane: &Plane<'_>) -> Result<Statis
     let grid = Grid::of(plane, fit.rows, fit.cols)?;
 
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(".ndshm-").suffix(".png").tempfile_in(folder);
-    let temporary = temporary.map_err(|e| fail(&e))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".ndshm-")
+        .suffix(".png")
+        // As any program makes files; the umask takes its share.
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(|e| fail(&e))?;
     picture(temporary.path(), title, plane, &grid, fit).map_err(|e| fail(&e))?;
     temporary.persist(path).map_err(|e| fail(&e.error))?;
     Ok(grid.statistics)

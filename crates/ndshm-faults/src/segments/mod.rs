@@ -1,6 +1,6 @@
 //! Kills, races and squats against the segments of `ndshm-buffer`: the campaign behind the program `segments`.
 //!
-//! A fault is one module: a function that plays its rounds in a [`Scene`]: a directory of its own, words that all its
+//! A fault is one module: a function that plays its rounds in a `Scene`: a directory of its own, words that all its
 //! processes share. The supervisor runs each in a process of its own, which forks the others, and ends it when it hangs.
 
 mod attachers;

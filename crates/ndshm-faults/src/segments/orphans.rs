@@ -126,6 +126,7 @@ fn collect(scene: &Scene) {
         match scene.options().gc() {
             Ok(removed) => {
                 let lost = removed.iter().find(|one| !one.name().starts_with("dead-"));
+                let lost = lost.map(|one| one.name());
                 scene.check(lost.is_none(), || format!("{lost:?} was collected"));
                 scene.count(COLLECTIONS).fetch_add(1, Relaxed);
                 scene.done(removed.len() as u64);

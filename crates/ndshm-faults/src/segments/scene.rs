@@ -1,6 +1,7 @@
 //! Where a fault is played: a directory, and words that all its processes share.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -98,7 +99,9 @@ impl Scene {
     /// Counts it, and says on standard error what it was.
     pub(super) fn violation(&self, what: &str) {
         if self.memory.word(VIOLATIONS).fetch_add(1, SeqCst) < DESCRIBED {
-            eprintln!("VIOLATION: {what}; --seed {}", self.seed);
+            // At once: other processes may have something to say as well.
+            let line = format!("VIOLATION: {what}; --seed {}\n", self.seed);
+            let _ = io::stderr().write_all(line.as_bytes());
         }
     }
 

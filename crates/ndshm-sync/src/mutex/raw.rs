@@ -475,7 +475,8 @@ impl RawMutex {
             && MemberId::from_bits(word & OWNER).is_none_or(|owner| !members.is_alive(owner))
     }
 
-    /// The member that the culprit's word names, poisoned or not.
+    /// The member that the culprit's word names, poisoned or not: for the roster.
+    #[cfg(all(target_os = "linux", not(ndshm_portable_only)))]
     pub(crate) fn named_culprit(&self) -> Option<MemberId> {
         MemberId::from_bits(self.culprit.load(Ordering::Relaxed) & OWNER)
     }
