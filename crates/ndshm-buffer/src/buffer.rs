@@ -1,4 +1,5 @@
 use std::fmt;
+use std::ops::{Bound, Range, RangeBounds};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -7,13 +8,14 @@ use std::sync::atomic::AtomicU8;
 
 use crate::create;
 use crate::creator::Creator;
-use crate::error::{CreateError, PersistError, RemoveError};
+use crate::error::{CreateError, PersistError, PrefaultError, RangeError, RemoveError};
 use crate::handle::BufferHandle;
 use crate::id::SegmentId;
 use crate::lifecycle::{self, Victim};
 use crate::mapping::Mapping;
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::prefault::{Failure, Job, Prefault, Prefaulted};
 
 /// Bytes that several processes map.
 ///
@@ -51,6 +53,7 @@ pub struct SharedBuffer {
     _creator: Option<Arc<Creator>>,
     mapping: Arc<Mapping>,
     place: Option<Arc<Place>>,
+    prefaulted: Prefaulted,
 }
 
 impl SharedBuffer {
@@ -94,7 +97,13 @@ impl SharedBuffer {
         place: Option<Arc<Place>>,
         creator: Option<Arc<Creator>>,
     ) -> Self {
-        Self { _creator: creator, mapping, place }
+        let prefaulted = Prefaulted::reserved(mapping.len());
+        Self { _creator: creator, mapping, place, prefaulted }
+    }
+
+    /// Creation did this.
+    pub(crate) fn with_prefaulted(self, prefaulted: Prefaulted) -> Self {
+        Self { prefaulted, ..self }
     }
 
     /// How many bytes there are: exactly as many as were asked for, in every process.
@@ -258,6 +267,80 @@ impl SharedBuffer {
             Some(place) => lifecycle::remove_only(place, Victim::Only(self.id())),
             None => Ok(false),
         }
+    }
+
+    /// What its creation got by [`BufferOptions::prefault`]. Of a buffer that was opened: all reserved, whatever its
+    /// creator did; what this process has of it is for [`prefault`](Self::prefault) to say.
+    ///
+    /// ```
+    /// # use ndshm_buffer::SharedBuffer;
+    /// assert_eq!(SharedBuffer::anonymous(100)?.prefaulted().reserved, 100);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn prefaulted(&self) -> Prefaulted {
+        self.prefaulted
+    }
+
+    /// Fills the page tables of *this* process for a part of the segment: what it opened, before it is timed; a worker's
+    /// band, by the worker. Nobody's bytes change, whoever uses them meanwhile.
+    ///
+    /// Where the creator got huge pages, [`Prefault::huge`] takes some microseconds for each and counts them. To make
+    /// them of small pages that are there already takes longer than it saves, and is given up after a few. Pages that
+    /// are there stay on the memory node where they are. [`Prefault::none`] does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PrefaultError`]: the part reaches beyond the end, or another program has truncated the file.
+    ///
+    /// # Panics
+    ///
+    /// Where the [progress](Prefault::progress) callback does.
+    ///
+    /// ```
+    /// use ndshm_buffer::{Prefault, SharedBuffer};
+    ///
+    /// # let name = format!("doc-prefault-{}", std::process::id());
+    /// let created = SharedBuffer::options().prefault(Prefault::huge()).create(&name, 8 << 20)?;
+    /// let opened = SharedBuffer::options().read_only(true).open(&name)?; // in any process
+    /// let got = opened.prefault(..4 << 20, &Prefault::huge())?;
+    /// assert_eq!(got.huge + got.small, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn prefault(
+        &self,
+        part: impl RangeBounds<usize>,
+        prefault: &Prefault,
+    ) -> Result<Prefaulted, PrefaultError> {
+        let part = self.resolve(&part)?;
+        if prefault.is_none() {
+            return Ok(Prefaulted::reserved(part.len()));
+        }
+        let (region, writable) = (self.mapping.region(), !self.is_read_only());
+        let done = Job { region, writable, reserve: None, prefault }.run(part);
+        done.map_err(|Failure { step, source }| PrefaultError::Os {
+            segment: self.describe(),
+            step,
+            source,
+        })
+    }
+
+    fn resolve(&self, part: &impl RangeBounds<usize>) -> Result<Range<usize>, RangeError> {
+        let size = self.len();
+        let start = match part.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match part.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => size,
+        };
+        let len = end.saturating_sub(start);
+        if start > end || end > size {
+            return Err(RangeError { offset: start, len, size });
+        }
+        Ok(start..end)
     }
 
     /// The bytes, for this crate alone: on a read-only mapping a store through them faults.

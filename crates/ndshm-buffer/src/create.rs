@@ -12,6 +12,7 @@ use crate::id::SegmentId;
 use crate::mapping::{Access, Key, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::prefault::{Failure, Job, Prefaulted};
 use crate::registry;
 use crate::room;
 use crate::sys::{self, Lock, PRESENCE, Region};
@@ -26,10 +27,10 @@ pub(crate) fn anonymous<E: From<CreateError>>(
     draft.check()?;
     room::check(len, None).map_err(|lack| draft.no_space(lack, None))?;
     let fd = sys::create_anonymous().map_err(|source| draft.os("create it", source))?;
-    let region = draft.fill(fd.as_fd(), None, init)?;
+    let (region, got) = draft.fill(fd.as_fd(), None, init)?;
     sys::seal_length(fd.as_fd()).map_err(|source| draft.os("seal its length", source))?;
     let (mapping, _) = draft.register(region, fd)?;
-    Ok(SharedBuffer::from_parts(mapping, None, None))
+    Ok(SharedBuffer::from_parts(mapping, None, None).with_prefaulted(got))
 }
 
 /// A named segment, filled by `init` before the name appears.
@@ -49,7 +50,7 @@ pub(crate) fn named<E: From<CreateError>>(
     }
     room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
     let fd = sys::create_unnamed(dir).map_err(|source| unnamed(&place, source))?;
-    let region = draft.fill(fd.as_fd(), Some(dir), init)?;
+    let (region, got) = draft.fill(fd.as_fd(), Some(dir), init)?;
     if options.persist {
         sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;
     }
@@ -60,7 +61,7 @@ pub(crate) fn named<E: From<CreateError>>(
     })?;
     let place = Arc::new(place);
     let creator = Arc::new(Creator::new(Arc::clone(&place), id));
-    Ok(SharedBuffer::from_parts(mapping, Some(place), Some(creator)))
+    Ok(SharedBuffer::from_parts(mapping, Some(place), Some(creator)).with_prefaulted(got))
 }
 
 /// A segment in the making.
@@ -99,22 +100,26 @@ impl Draft<'_> {
         fd: BorrowedFd<'_>,
         dir: Option<BorrowedFd<'_>>,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<Region, E> {
-        sys::reserve(fd, self.len as u64).map_err(|source| {
+    ) -> Result<(Region, Prefaulted), E> {
+        sys::set_length(fd, self.len as u64)
+            .map_err(|source| self.os("give it its length", source))?;
+        let region = Region::map(fd, self.len, true).map_err(|source| self.os("map it", source))?;
+        let prefault = &self.options.prefault;
+        let job = Job { region: &region, writable: true, reserve: Some(fd), prefault };
+        let got = job.run(0..self.len).map_err(|Failure { step, source }| {
             if sys::is_full(&source) {
                 let lack = room::lack(dir.zip(self.place.map(Place::dir)));
                 self.no_space(lack, Some(source))
             } else {
-                self.os("reserve it", source)
+                self.os(step, source)
             }
         })?;
-        let region = Region::map(fd, self.len, true).map_err(|source| self.os("map it", source))?;
         // SAFETY: `len` bytes, at most isize::MAX, are mapped readable and writable while `region` lives (invariants 1
         // and 2 of `Region`), which is longer than `bytes`. They are this call's alone: the file has no name, `fd` is
         // known to nobody, and neither the registry nor any buffer has the mapping yet.
         let bytes = unsafe { slice::from_raw_parts_mut(region.start().as_ptr(), region.len()) };
         init(bytes)?;
-        Ok(region)
+        Ok((region, got))
     }
 
     /// Marks the segment as in use and lists its mapping, before anyone can open it.

@@ -36,7 +36,9 @@
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`NameError`] | one error per operation |
+//! | [`Prefault`], [`Placement`] | huge pages and page tables before the first touch; on which memory node |
+//! | [`Prefaulted`], [`Placed`] | what was got |
+//! | [`CreateError`], [`OpenError`], [`RemoveError`], [`PersistError`], [`RangeError`], [`WriteError`], [`PrefaultError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
@@ -76,6 +78,7 @@ mod options;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
+mod prefault;
 mod registry;
 mod room;
 mod sys;
@@ -85,13 +88,15 @@ mod wire;
 
 pub use buffer::SharedBuffer;
 pub use error::{
-    CreateError, OpenError, PersistError, RangeError, RemoveError, Shortage, WriteError,
+    CreateError, OpenError, PersistError, PrefaultError, RangeError, RemoveError, Shortage,
+    WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;
 pub use name::NameError;
 pub use options::BufferOptions;
 pub use per_process::PerProcess;
+pub use prefault::{Placed, Placement, Prefault, Prefaulted};
 pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.

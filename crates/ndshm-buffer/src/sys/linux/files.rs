@@ -1,6 +1,7 @@
 //! Files that hold segments: made without a name, sized, reserved, published, looked at, removed.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
@@ -100,10 +101,17 @@ pub(crate) fn seal_length(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(fd, seals)?)
 }
 
-/// Sets the length and has the filesystem set aside every page of it.
-pub(crate) fn reserve(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    again(|| rustix::fs::ftruncate(fd, len))?;
-    in_steps(len, |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), at, part))?;
+/// Sets the length; what is new of it has no memory yet.
+pub(crate) fn set_length(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    Ok(again(|| rustix::fs::ftruncate(fd, len))?)
+}
+
+/// Has the filesystem set aside every page of these bytes, which lie within the length.
+pub(crate) fn reserve(fd: BorrowedFd<'_>, bytes: &Range<usize>) -> io::Result<()> {
+    let start = bytes.start as u64;
+    in_steps(bytes.len() as u64, |at, part| {
+        rustix::fs::fallocate(fd, FallocateFlags::empty(), start + at, part)
+    })?;
     Ok(())
 }
 
@@ -216,7 +224,7 @@ fn access(writable: bool) -> OFlags {
     direction | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
 }
 
-fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+pub(super) fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
     loop {
         match call() {
             Err(Errno::INTR) => {}

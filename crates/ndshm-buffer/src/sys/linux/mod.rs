@@ -1,13 +1,17 @@
 //! Linux: `rustix` for the system calls, `libc` for the open file description locks that it lacks.
 
 mod files;
+mod huge;
 mod locks;
+mod numa;
 mod region;
 mod room;
 
 pub(crate) use files::*;
+pub(crate) use huge::{busy_time, collapse, populate, time_of_small_pages};
 pub(crate) use locks::{LIFECYCLE, Lock, PRESENCE, lock, unlock};
-pub(crate) use region::Region;
+pub(crate) use numa::{memory_nodes, prefer_node};
+pub(crate) use region::{BLOCK, Region};
 pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
 
 /// The descriptors of this process, each a link that opens a new description of the same file.

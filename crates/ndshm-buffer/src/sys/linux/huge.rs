@@ -1,0 +1,86 @@
+//! Page tables and huge pages: parts of a mapping faulted in, or remade as one huge page each.
+
+use std::hint::black_box;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::files::again;
+use super::region::{BLOCK, Region};
+
+/// Makes one huge page of a block that has at least one page: a hole is filled with zeroes, pages that are there are
+/// copied. Takes no privilege, and works whatever `shmem_enabled` says (Linux 6.1).
+///
+/// False where the block stays as it was. What the kernel gives as the reason says nothing: EINVAL stands for a full
+/// filesystem as for a kernel that cannot.
+pub(crate) fn collapse(region: &Region, block: usize) -> bool {
+    let start = block.checked_mul(BLOCK).filter(|&start| start < region.len());
+    let Some(start) = start.filter(|_| region.len() >= BLOCK) else { return false };
+    let at = region.start().as_ptr().wrapping_add(start);
+    // SAFETY: the whole block belongs to the region: its mapping goes on to the next multiple of BLOCK (invariant 3 of
+    // `Region`). The call changes which memory stands behind the addresses, never what they hold.
+    unsafe { libc::madvise(at.cast(), BLOCK, libc::MADV_COLLAPSE) == 0 }
+}
+
+/// Fills the page tables for these bytes, which are rounded to whole pages. Where the file has no page yet it gets one;
+/// what the process would be killed for (a full filesystem, a truncated file) is an error here.
+pub(crate) fn populate(region: &Region, bytes: &Range<usize>, writable: bool) -> io::Result<()> {
+    let page = super::page_size();
+    let start = bytes.start - bytes.start % page;
+    let at = region.start().as_ptr().wrapping_add(start);
+    let advice = if writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
+    let asked = again(|| {
+        // SAFETY: the bytes lie within the region, which begins and ends with whole pages (invariants 1 and 3). The
+        // call touches pages and changes nothing that they hold.
+        unsafe { madvise(at.cast(), bytes.end - start, advice) }
+    });
+    match asked {
+        // Linux before 5.14 does not know the advice.
+        Err(Errno::INVAL) => {
+            touch(region, start..bytes.end);
+            Ok(())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Loads a byte of each page, of which each has to be there. On shared memory that maps it for writing, too, where the
+/// mapping is writable.
+fn touch(region: &Region, bytes: Range<usize>) {
+    for offset in bytes.step_by(super::page_size()) {
+        let byte = region.start().as_ptr().wrapping_add(offset);
+        // SAFETY: `byte` lies within the region, which is mapped readable (invariant 1); others may write it meanwhile,
+        // as atomics allow.
+        let byte = unsafe { AtomicU8::from_ptr(byte) };
+        black_box(byte.load(Ordering::Relaxed));
+    }
+}
+
+/// How long the first touch of one block takes in small pages, tried on an eighth of one that nobody needs.
+pub(crate) fn time_of_small_pages() -> Option<Duration> {
+    const TRIED: usize = BLOCK / 8;
+    let (access, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
+    // SAFETY: a null address lets the kernel choose a range that nothing occupies.
+    let at = unsafe { mmap_anonymous(ptr::null_mut(), TRIED, access, flags) }.ok()?;
+    let before = busy_time();
+    // SAFETY: just mapped, TRIED bytes long; nobody refers to it.
+    let populated = unsafe { madvise(at, TRIED, Advice::LinuxPopulateWrite) };
+    let took = busy_time().saturating_sub(before);
+    // SAFETY: mapped by this function, and nobody refers to it.
+    // The kernel refuses only ranges that were never mapped so.
+    let _ = unsafe { munmap(at, TRIED) };
+    populated.ok().map(|()| took * 8)
+}
+
+/// Processor time of this thread: what others do on a busy machine does not count.
+pub(crate) fn busy_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
+}
