@@ -149,6 +149,9 @@ impl Draft<'_> {
     }
 
     fn os(&self, step: &'static str, source: io::Error) -> CreateError {
+        if sys::lacks_descriptors(&source) {
+            return too_many_files(self.place, source);
+        }
         CreateError::Os { segment: describe(self.place), step, source }
     }
 }
@@ -165,7 +168,14 @@ fn taken(place: &Place) -> CreateError {
     CreateError::NameTaken { name: place.name().to_owned(), path: place.path().to_owned() }
 }
 
+fn too_many_files(place: Option<&Place>, source: io::Error) -> CreateError {
+    CreateError::TooManyFiles { segment: describe(place), limit: sys::descriptor_limit(), source }
+}
+
 fn directory(place: &Place, source: io::Error) -> CreateError {
+    if sys::lacks_descriptors(&source) {
+        return too_many_files(Some(place), source);
+    }
     CreateError::Directory { dir: place.dir().to_owned(), source }
 }
 

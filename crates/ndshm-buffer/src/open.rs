@@ -13,6 +13,7 @@ use crate::mapping::{Access, Key, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
 use crate::registry;
+use crate::room::{self, Addresses};
 use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 
 /// The segment that a handle was made from.
@@ -61,6 +62,7 @@ pub(crate) fn held_elsewhere(
         io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path: path.clone(), source }
         }
+        _ if sys::lacks_descriptors(&source) => os(&path, "open it", source),
         _ => OpenError::Gone { path: path.clone(), source },
     };
     let purpose = purpose(options);
@@ -131,6 +133,10 @@ fn attach(
         .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
     let mapping = registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
         let fd = supply()?;
+        if let Some(Addresses { free, limit }) = room::lacking_addresses(len) {
+            let path = path.to_owned();
+            return Err(OpenError::AddressSpace { path, len: facts.len, free, limit });
+        }
         let region = Region::map(fd.as_fd(), len, access.writable())
             .map_err(|source| os(path, "map it", source))?;
         Ok::<_, OpenError>((region, fd))
@@ -180,6 +186,9 @@ fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<
 fn hold_error(error: HoldError, place: &Place) -> OpenError {
     let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
     match error {
+        HoldError::Directory(source) if sys::lacks_descriptors(&source) => {
+            os(&path, "open it", source)
+        }
         HoldError::Directory(source) => OpenError::Directory { dir, source },
         HoldError::NotFound => OpenError::NotFound { path, dir },
         HoldError::Unstable => OpenError::Unstable { path },
@@ -187,7 +196,7 @@ fn hold_error(error: HoldError, place: &Place) -> OpenError {
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }
         }
-        HoldError::Os { step, source } => OpenError::Os { path, step, source },
+        HoldError::Os { step, source } => os(&path, step, source),
     }
 }
 
@@ -201,5 +210,9 @@ fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
 }
 
 fn os(path: &Path, step: &'static str, source: io::Error) -> OpenError {
-    OpenError::Os { path: path.to_owned(), step, source }
+    let path = path.to_owned();
+    if sys::lacks_descriptors(&source) {
+        return OpenError::TooManyFiles { path, limit: sys::descriptor_limit(), source };
+    }
+    OpenError::Os { path, step, source }
 }

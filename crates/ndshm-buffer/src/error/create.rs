@@ -60,6 +60,19 @@ pub enum CreateError {
         /// What the kernel answered; `None` where it was not even asked.
         source: Option<io::Error>,
     },
+    /// The process, or the machine, has as many files open as it may; a segment takes one, and its making two.
+    #[error(
+        "{segment}: {source}; raise the limit of this process ({}; `ulimit -n`), or drop what it does not need, \
+         a buffer or a connection", limit.map_or("none".to_owned(), |limit| limit.to_string())
+    )]
+    TooManyFiles {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// `RLIMIT_NOFILE`; `None` where there is none, and the machine is at its own.
+        limit: Option<u64>,
+        /// What the kernel answered.
+        source: io::Error,
+    },
     /// The name leads to something already.
     #[error(
         "{}: the name is taken; open the segment, choose another name, or remove it \
@@ -125,6 +138,13 @@ pub enum Shortage {
     Directory(PathBuf),
     /// The machine has no such amount of memory and swap to give.
     Memory,
+    /// The control group of this process, or one above, allows no more memory; this file has the limit.
+    ControlGroup(PathBuf),
+    /// The process may not map so much (`RLIMIT_AS`).
+    AddressSpace {
+        /// How many bytes of address space it may have in all.
+        limit: u64,
+    },
 }
 
 impl fmt::Display for Shortage {
@@ -137,6 +157,17 @@ impl fmt::Display for Shortage {
                 dir.display()
             ),
             Self::Memory => f.write_str("memory and swap; ask for less, or end what holds memory"),
+            Self::ControlGroup(limit) => write!(
+                f,
+                "the control group of this process; ask for less, or raise {} (`--memory` of a container, \
+                 `MemoryMax` of a unit)",
+                limit.display()
+            ),
+            Self::AddressSpace { limit } => write!(
+                f,
+                "the address space of this process, of which it may have {limit} in all; ask for less, \
+                 or raise the limit (`ulimit -v`)"
+            ),
         }
     }
 }

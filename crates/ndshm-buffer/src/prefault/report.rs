@@ -50,6 +50,14 @@ impl Prefaulted {
         Self { reserved: len as u64, ..Self::default() }
     }
 
+    /// The same, with so much of what was taken for small pages counted as huge.
+    pub(crate) fn of_which_huge(mut self, bytes: usize) -> Self {
+        let huge = (bytes as u64).min(self.small);
+        self.huge += huge;
+        self.small -= huge;
+        self
+    }
+
     pub(super) fn add(&mut self, other: &Self) {
         self.huge += other.huge;
         self.small += other.small;

@@ -44,9 +44,10 @@ impl Job<'_> {
         let work = Work {
             job: *self,
             nodes,
+            // Pages that are there stay as they are: to make a huge one of them takes a copy, and longer than it saves.
             small: match self.prefault.kind {
-                Kind::Huge => sys::time_of_small_pages(),
-                Kind::None | Kind::Pages => None,
+                Kind::Huge if self.reserve.is_some() => sys::time_of_small_pages(),
+                _ => None,
             },
             total: bytes.len() as u64,
             done: Mutex::new(0),

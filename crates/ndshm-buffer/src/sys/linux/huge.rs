@@ -1,8 +1,10 @@
 //! Page tables and huge pages: parts of a mapping faulted in, or remade as one huge page each.
 
+use std::fs::File;
 use std::hint::black_box;
 use std::io;
 use std::ops::Range;
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -60,6 +62,77 @@ fn touch(region: &Region, bytes: Range<usize>) {
         let byte = unsafe { AtomicU8::from_ptr(byte) };
         black_box(byte.load(Ordering::Relaxed));
     }
+}
+
+/// `PAGEMAP_SCAN`, its argument and its answers, of `linux/fs.h`.
+mod scan {
+    pub(super) const REQUEST: libc::Ioctl = 0xc060_6610_u32 as libc::Ioctl;
+    pub(super) const IS_HUGE: u64 = 1 << 6;
+
+    #[repr(C)]
+    #[derive(Default)]
+    pub(super) struct Arguments {
+        pub(super) size: u64,
+        pub(super) flags: u64,
+        pub(super) start: u64,
+        pub(super) end: u64,
+        /// Written by the kernel: where it stopped.
+        pub(super) walk_end: u64,
+        pub(super) vec: u64,
+        pub(super) vec_len: u64,
+        pub(super) max_pages: u64,
+        pub(super) category_inverted: u64,
+        pub(super) category_mask: u64,
+        pub(super) category_anyof_mask: u64,
+        pub(super) return_mask: u64,
+    }
+
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    pub(super) struct Found {
+        pub(super) start: u64,
+        pub(super) end: u64,
+        pub(super) categories: u64,
+    }
+}
+
+/// How many of these bytes the page tables map by huge pages; 0 where the kernel does not say (before Linux 6.7).
+pub(crate) fn bytes_in_huge_pages(region: &Region, bytes: &Range<usize>) -> usize {
+    let Ok(pagemap) = File::open("/proc/self/pagemap") else { return 0 };
+    let base = region.start().as_ptr().addr();
+    let (from, to) = (base + bytes.start, base + bytes.end);
+    let page = super::page_size();
+    let end = to.next_multiple_of(page);
+    let (mut at, mut sum) = (from - from % page, 0);
+    while at < end {
+        let mut found = [scan::Found::default(); 32];
+        let mut arguments = scan::Arguments {
+            size: size_of::<scan::Arguments>() as u64,
+            start: at as u64,
+            end: end as u64,
+            vec: found.as_mut_ptr().expose_provenance() as u64,
+            vec_len: found.len() as u64,
+            category_mask: scan::IS_HUGE,
+            return_mask: scan::IS_HUGE,
+            ..Default::default()
+        };
+        // SAFETY: the argument is of the kernel's layout and says so; the kernel writes at most `vec_len` answers to
+        // `vec`, which has room for them, and looks at page tables, not at what they map.
+        let answer = unsafe { libc::ioctl(pagemap.as_raw_fd(), scan::REQUEST, &raw mut arguments) };
+        let Some(found) = usize::try_from(answer).ok().and_then(|count| found.get(..count)) else {
+            return sum;
+        };
+        for huge in found {
+            let (start, end) = (huge.start as usize, huge.end as usize);
+            sum += end.min(to).saturating_sub(start.max(from));
+        }
+        let walked = arguments.walk_end as usize;
+        if walked <= at {
+            return sum;
+        }
+        at = walked;
+    }
+    sum
 }
 
 /// How long the first touch of one block takes in small pages, tried on an eighth of one that nobody needs.

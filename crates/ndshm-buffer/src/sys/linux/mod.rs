@@ -1,5 +1,6 @@
 //! Linux: `rustix` for the system calls, `libc` for the open file description locks that it lacks.
 
+mod cgroup;
 mod files;
 mod huge;
 mod locks;
@@ -8,11 +9,14 @@ mod region;
 mod room;
 
 pub(crate) use files::*;
-pub(crate) use huge::{busy_time, collapse, populate, time_of_small_pages};
+pub(crate) use huge::{busy_time, bytes_in_huge_pages, collapse, populate, time_of_small_pages};
 pub(crate) use locks::{LIFECYCLE, Lock, PRESENCE, lock, unlock};
 pub(crate) use numa::{memory_nodes, prefer_node};
 pub(crate) use region::{BLOCK, Region};
-pub(crate) use room::{directory_room, file_size_limit, lies_in_memory, memory_room};
+pub(crate) use room::{
+    address_room, descriptor_limit, directory_room, file_size_limit, lacks_descriptors,
+    lies_in_memory, memory_room,
+};
 
 /// The descriptors of this process, each a link that opens a new description of the same file.
 const OWN_DESCRIPTORS: &str = "/proc/self/fd";

@@ -43,21 +43,26 @@ impl Region {
             .checked_next_multiple_of(if len < BLOCK { super::page_size() } else { BLOCK })
             .filter(|&whole| len > 0 && whole <= isize::MAX as usize - BLOCK)
             .ok_or_else(too_long)?;
-        let mut region = Self::reserve(whole, len)?;
+        let mut region = Self::take(whole, len)?;
 
         let protection =
             if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         let at = region.start.as_ptr().cast();
         let flags = MapFlags::SHARED | MapFlags::FIXED;
-        // SAFETY: `at .. at + whole` lies in the range that `reserve` took from the kernel for this region alone
+        // SAFETY: `at .. at + whole` lies in the range that `take` took from the kernel for this region alone
         // (invariant 4), so MAP_FIXED replaces nothing that anyone else uses, and no reference into it exists yet.
         unsafe { mmap(at, whole, protection, flags, fd, 0) }?;
         region.trim(whole);
         Ok(region)
     }
 
+    /// How many addresses mapping takes beside the file's bytes, at most.
+    pub(crate) fn overhead(len: usize) -> usize {
+        if len < BLOCK { super::page_size() } else { 2 * BLOCK }
+    }
+
     /// Takes addresses, without memory behind them, in which `whole` bytes can begin where they should.
-    fn reserve(whole: usize, len: usize) -> io::Result<Self> {
+    fn take(whole: usize, len: usize) -> io::Result<Self> {
         let huge = len >= BLOCK;
         let outer_len = if huge { whole + BLOCK } else { whole };
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
