@@ -1,0 +1,121 @@
+//! Big memory: what its first touch costs, by whichever way it is got, and what it is like afterwards.
+//!
+//! `cargo bench -p ndshm-benches --bench memory`. What follows `--`: first a part of a group's name, to run that only;
+//! `--quick` measures less, with a quarter of the memory; `--test` runs everything once, with little. 1 GiB has to be
+//! free in memory, and twice that for `attach`.
+
+use std::time::Duration;
+
+use criterion::{Criterion, SamplingMode};
+use ndshm_benches::Target::{AtLeast, AtMost};
+use ndshm_benches::{Contender, Target, Verdict, one_by_one, print_table};
+
+mod access;
+mod plain;
+mod prefault;
+
+use prefault::{HUGE, HUGE_BY_TWO, REFUSED, TOUCH};
+
+const GIB: usize = 1 << 30;
+
+/// What is measured, and what was promised.
+struct Contest<'a> {
+    group: &'static str,
+    contenders: Vec<Contender<'a>>,
+    yardstick: &'static str,
+    /// Of whom each is judged by: the contender, and what it has to do.
+    targets: Vec<(&'static str, Target)>,
+    rounds: usize,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|a| a == name);
+    let filter = arguments.iter().find(|a| !a.starts_with('-'));
+    let tables = !has("--test") && !has("--list") && !has("--profile-time");
+    let (len, rounds) = match (tables, has("--quick")) {
+        (true, false) => (GIB, 15),
+        (true, true) => (GIB / 4, 5),
+        (false, _) => (GIB / 32, 1),
+    };
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(1))
+        .measurement_time(Duration::from_millis(500))
+        .sample_size(10)
+        .configure_from_args();
+    let mut verdicts = Vec::new();
+    for make in [first_touch, random, attach] {
+        // Made when its turn comes: the memory of one is not to be in the way of another.
+        let contest = make(len, rounds);
+        if filter.is_none_or(|f| contest.group.contains(f.as_str())) {
+            // criterion takes ten samples of each, for its history; the tables decide.
+            if !tables || has("--criterion") {
+                contest.by_criterion(&mut criterion);
+            } else {
+                verdicts.extend(contest.in_turns(len));
+            }
+        }
+    }
+    criterion.final_summary();
+    if !verdicts.is_empty() {
+        println!("\ntargets:");
+        verdicts.iter().for_each(|v| println!("{v}"));
+    }
+}
+
+/// Create, get and fill.
+fn first_touch(len: usize, rounds: usize) -> Contest<'static> {
+    Contest {
+        group: "prefault",
+        contenders: prefault::contenders(len),
+        yardstick: TOUCH,
+        targets: vec![
+            (HUGE, AtMost(0.2, &[TOUCH])),
+            (HUGE_BY_TWO, AtMost(0.15, &[TOUCH])),
+            (REFUSED, AtMost(1.05, &[TOUCH])),
+        ],
+        rounds,
+    }
+}
+
+fn random(len: usize, rounds: usize) -> Contest<'static> {
+    let targets = vec![(access::HUGE, AtLeast(1.1, &[access::SMALL]))];
+    let contenders = access::random(len);
+    Contest { group: "random access", contenders, yardstick: access::SMALL, targets, rounds }
+}
+
+fn attach(len: usize, rounds: usize) -> Contest<'static> {
+    let targets = vec![(access::HUGE, AtMost(0.5, &[access::SMALL]))];
+    let contenders = access::attach(len);
+    Contest { group: "attach", contenders, yardstick: access::SMALL, targets, rounds }
+}
+
+impl Contest<'_> {
+    fn by_criterion(mut self, criterion: &mut Criterion) {
+        let mut group = criterion.benchmark_group(self.group);
+        group.sampling_mode(SamplingMode::Flat);
+        for (name, run) in &mut self.contenders {
+            group.bench_function(*name, |b| b.iter_custom(&mut *run));
+        }
+        group.finish();
+    }
+
+    fn in_turns(mut self, len: usize) -> Vec<Verdict> {
+        let measured = one_by_one(self.rounds, &mut self.contenders);
+        let title = format!(
+            "{}, {} MiB; medians of {} rounds in turns",
+            self.group,
+            len >> 20,
+            self.rounds
+        );
+        print_table(&title, self.yardstick, &measured);
+        let verdicts = self.targets.iter().filter_map(|(ours, target)| {
+            // The one that is judged comes first.
+            let mut order = measured.clone();
+            let at = order.iter().position(|m| m.name == *ours)?;
+            order.swap(0, at);
+            target.judge(&format!("{}: {ours}", self.group), &order)
+        });
+        verdicts.collect()
+    }
+}
