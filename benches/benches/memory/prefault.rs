@@ -50,10 +50,7 @@ pub(crate) fn contenders(len: usize) -> Vec<Contender<'static>> {
                 |ours| by_two_processes(bytes(ours)),
             ),
         ),
-        (
-            "MADV_POPULATE_WRITE, 2 processes",
-            timed(plain, populated_by_two_processes),
-        ),
+        ("MADV_POPULATE_WRITE, 2 processes", timed(plain, populated_by_two_processes)),
         ("plain touch, 2 threads", timed(plain, |plain| by_two_threads(plain.bytes()))),
         (
             "ndshm huge, 2 threads",

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::ops::{Bound, Range, RangeBounds};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::ptr::NonNull;
@@ -8,15 +7,15 @@ use std::sync::atomic::AtomicU8;
 
 use crate::create;
 use crate::creator::Creator;
-use crate::error::{CreateError, PersistError, PrefaultError, RangeError, RemoveError};
+use crate::error::{CreateError, PersistError, RemoveError};
 use crate::handle::BufferHandle;
 use crate::id::SegmentId;
 use crate::lifecycle::{self, Victim};
 use crate::mapping::Mapping;
 use crate::name::Place;
 use crate::options::BufferOptions;
-use crate::prefault::{Failure, Job, Prefault, Prefaulted};
-use crate::sys;
+use crate::prefault::Prefaulted;
+use crate::sys::Region;
 
 /// Bytes that several processes map.
 ///
@@ -270,79 +269,14 @@ impl SharedBuffer {
         }
     }
 
-    /// What its creation got by [`BufferOptions::prefault`]. Of a buffer that was opened: all reserved, whatever its
-    /// creator did; what this process has of it is for [`prefault`](Self::prefault) to say.
-    ///
-    /// ```
-    /// # use ndshm_buffer::SharedBuffer;
-    /// assert_eq!(SharedBuffer::anonymous(100)?.prefaulted().reserved, 100);
-    /// # Ok::<(), ndshm_buffer::CreateError>(())
-    /// ```
-    pub fn prefaulted(&self) -> Prefaulted {
+    /// Where it is mapped.
+    pub(crate) fn region(&self) -> &Region {
+        self.mapping.region()
+    }
+
+    /// What creation did beside reserving.
+    pub(crate) fn got(&self) -> Prefaulted {
         self.prefaulted
-    }
-
-    /// Fills the page tables of *this* process for a part of the segment: what it opened, before it is timed; a worker's
-    /// band, by the worker. Nobody's bytes change, whoever uses them meanwhile.
-    ///
-    /// Pages stay as their creator got them, on the memory node where they are, and a huge one takes some microseconds
-    /// instead of 512 page faults; so [`Prefault::huge`] does here what [`Prefault::pages`] does, and
-    /// [`Prefault::none`] nothing. How many are huge is told by Linux since 6.7; before, all count as small.
-    ///
-    /// # Errors
-    ///
-    /// [`PrefaultError`]: the part reaches beyond the end, or another program has truncated the file.
-    ///
-    /// # Panics
-    ///
-    /// Where the [progress](Prefault::progress) callback does.
-    ///
-    /// ```
-    /// use ndshm_buffer::{Prefault, SharedBuffer};
-    ///
-    /// # let name = format!("doc-prefault-{}", std::process::id());
-    /// let created = SharedBuffer::options().prefault(Prefault::huge()).create(&name, 8 << 20)?;
-    /// let opened = SharedBuffer::options().read_only(true).open(&name)?; // in any process
-    /// let got = opened.prefault(..4 << 20, &Prefault::huge())?;
-    /// assert_eq!(got.huge + got.small, 4 << 20);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn prefault(
-        &self,
-        part: impl RangeBounds<usize>,
-        prefault: &Prefault,
-    ) -> Result<Prefaulted, PrefaultError> {
-        let part = self.resolve(&part)?;
-        if prefault.is_none() {
-            return Ok(Prefaulted::reserved(part.len()));
-        }
-        let (region, writable) = (self.mapping.region(), !self.is_read_only());
-        let done = Job { region, writable, reserve: None, prefault }.run(part.clone());
-        let got = done.map_err(|Failure { step, source }| PrefaultError::Os {
-            segment: self.describe(),
-            step,
-            source,
-        })?;
-        Ok(got.of_which_huge(sys::bytes_in_huge_pages(region, &part)))
-    }
-
-    fn resolve(&self, part: &impl RangeBounds<usize>) -> Result<Range<usize>, RangeError> {
-        let size = self.len();
-        let start = match part.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match part.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&end) => end,
-            Bound::Unbounded => size,
-        };
-        let len = end.saturating_sub(start);
-        if start > end || end > size {
-            return Err(RangeError { offset: start, len, size });
-        }
-        Ok(start..end)
     }
 
     /// The bytes, for this crate alone: on a read-only mapping a store through them faults.

@@ -49,7 +49,10 @@ pub(crate) fn named<E: From<CreateError>>(
         return Err(taken(&place).into());
     }
     room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
-    let fd = sys::create_unnamed(dir).map_err(|source| unnamed(&place, source))?;
+    let fd = sys::create_unnamed(dir).map_err(|source| match sys::is_full(&source) {
+        true => draft.no_space(room::of_files(dir, place.dir()), Some(source)),
+        false => unnamed(&place, source),
+    })?;
     let (region, got) = draft.fill(fd.as_fd(), Some(dir), init)?;
     if options.persist {
         sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;

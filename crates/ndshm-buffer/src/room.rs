@@ -42,6 +42,12 @@ pub(crate) fn lack(dir: Option<(BorrowedFd<'_>, &Path)>) -> Lack {
     least.unwrap_or(Lack { free: 0, shortage: Shortage::Memory })
 }
 
+/// What a filesystem that makes no file any more has free of bytes.
+pub(crate) fn of_files(fd: BorrowedFd<'_>, path: &Path) -> Lack {
+    let free = sys::directory_room(fd).ok().flatten();
+    Lack { free: free.unwrap_or(0), shortage: Shortage::Files(path.to_owned()) }
+}
+
 /// What the filesystem has free; `None` where it has no limit or does not tell.
 fn in_directory((fd, path): (BorrowedFd<'_>, &Path)) -> Option<Lack> {
     let free = sys::directory_room(fd).ok()??;

@@ -2,13 +2,14 @@
 
 mod common;
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 use common::{Name, bytes, listing, one_line, scratch, within};
 use ndshm_buffer::{BufferOptions, CreateError, OpenError, Prefault, SharedBuffer, Shortage};
-use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts};
+use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts, skip};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -61,7 +62,27 @@ fn small_filesystem() {
     assert_eq!(listing(dir.as_ref()).len(), 0);
     compete(&options);
     assert_eq!(listing(dir.as_ref()).len(), 0);
-    options.create("a", MIB).expect("nothing was lost on the way");
+    drop(options.create("a", MIB).expect("nothing was lost on the way"));
+
+    // Bytes for more, and no inode.
+    let fewer = ["-o", "remount,nr_inodes=3"];
+    let remounted = Command::new("mount").args(fewer).arg(dir).status();
+    if !remounted.is_ok_and(|status| status.success()) {
+        return skip("a filesystem of few files", "it cannot be mounted anew");
+    }
+    let held: Vec<_> =
+        ["a", "b", "c"].iter().map_while(|name| options.create(name, 1).ok()).collect();
+    let error = options.create("d", 1).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            CreateError::NoSpace { shortage: Shortage::Files(_), source: Some(_), .. }
+        ),
+        "{error}"
+    );
+    one_line(&error, &[dir, "nr_inodes"]);
+    drop(held);
+    options.create("d", 1).unwrap();
 }
 
 /// Two at once that do not fit together: the kernel's answer, not only the look before.

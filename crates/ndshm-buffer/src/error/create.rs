@@ -136,6 +136,8 @@ pub enum CreateError {
 pub enum Shortage {
     /// The filesystem of this directory is full.
     Directory(PathBuf),
+    /// The filesystem of this directory has room for bytes, and for no further file.
+    Files(PathBuf),
     /// The machine has no such amount of memory and swap to give.
     Memory,
     /// The control group of this process, or one above, allows no more memory; this file has the limit.
@@ -154,6 +156,12 @@ impl fmt::Display for Shortage {
                 f,
                 "{}; ask for less, remove what is not needed there, enlarge that filesystem \
                  (`mount -o remount,size=..`, or `--shm-size` of a container), or use another directory (NDSHM_DIR)",
+                dir.display()
+            ),
+            Self::Files(dir) => write!(
+                f,
+                "{}, which can hold no further file; remove what is not needed there, raise the number \
+                 (`mount -o remount,nr_inodes=..`), or use another directory (NDSHM_DIR)",
                 dir.display()
             ),
             Self::Memory => f.write_str("memory and swap; ask for less, or end what holds memory"),

@@ -1,5 +1,6 @@
 //! Memory got before it is used, huge pages where the kernel has them.
 
+mod buffer;
 mod options;
 mod purse;
 mod report;

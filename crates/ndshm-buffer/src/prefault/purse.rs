@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// What is there to begin with, and at most: in blocks of small pages.
-const FULL: f64 = 4.0;
+const FULL: f64 = 8.0;
 /// What each block of small pages brings in, so that there is a new try now and then.
 const INCOME: f64 = 1.0 / 64.0;
 /// The dearest that one try counts for: a single bad one must not decide.
@@ -83,26 +83,24 @@ mod tests {
 
     #[test]
     fn dear_huge_pages_cost_five_percent_at_most() {
-        for dear in [1.2, 1.5, 2.0, 4.0, 6.0] {
+        for dear in [1.2, 1.5, 2.0, 4.0, 6.0, 12.0] {
             let (tries, sum) = run(512, |_| dear);
             assert!(sum < 512.0 * 1.05, "{dear}: {tries} tries, {sum}");
-            let (tries, _) = run(16, |_| dear);
-            assert!(tries == 16 || dear > 1.2, "{dear}: {tries} tries");
         }
         // Noticed within a few blocks.
-        assert_eq!(run(64, |_| 4.0).0, 2);
+        assert_eq!(run(64, |_| 4.0).0, 3);
         assert_eq!(run(64, |_| 20.0).0, 2);
     }
 
     #[test]
     fn what_was_gained_before_is_no_licence_to_lose_it() {
         let (tries, _) = run(1024, |block| if block < 512 { 0.1 } else { 4.0 });
-        assert!((512..=517).contains(&tries), "{tries}");
+        assert!((512..=520).contains(&tries), "{tries}");
     }
 
     #[test]
     fn after_a_bad_beginning_there_is_a_second_try() {
-        let (tries, _) = run(512, |block| if block < 2 { 4.0 } else { 0.1 });
+        let (tries, _) = run(512, |block| if block < 4 { 4.0 } else { 0.1 });
         assert!(tries > 300, "{tries}");
     }
 }

@@ -41,6 +41,16 @@ impl Job<'_> {
     /// Where the progress callback does.
     pub(crate) fn run(&self, bytes: Range<usize>) -> Result<Prefaulted, Failure> {
         let (nodes, placed) = self.nodes();
+        self.run_on(nodes, placed, bytes)
+    }
+
+    /// The same with nodes that were found already.
+    fn run_on(
+        &self,
+        nodes: Vec<usize>,
+        placed: Placed,
+        bytes: Range<usize>,
+    ) -> Result<Prefaulted, Failure> {
         let work = Work {
             job: *self,
             nodes,
@@ -193,8 +203,12 @@ impl Work<'_> {
         let before = sys::busy_time();
         let tried = purse.has_money();
         let huge = tried && self.huge(block)?;
-        // After a failure, too, the whole of it: a block that was only begun is a fault to come.
-        self.pages_unless_reserved(block, huge)?;
+        if huge {
+            self.populate(block)?;
+        } else {
+            // The whole of it, after a failure as well: a block that was only begun is a fault to come.
+            self.pages(block)?;
+        }
         let took = sys::busy_time().saturating_sub(before);
         if tried {
             purse.tried(took)
@@ -218,10 +232,6 @@ impl Work<'_> {
         // is, the less it copies.
         self.reserve(&(block.start..block.start + 1))?;
         Ok(sys::collapse(self.job.region, block.start / BLOCK))
-    }
-
-    fn pages_unless_reserved(&self, block: &Range<usize>, reserved: bool) -> Result<(), Failure> {
-        if reserved { self.populate(block) } else { self.pages(block) }
     }
 
     fn pages(&self, block: &Range<usize>) -> Result<(), Failure> {
@@ -265,4 +275,61 @@ impl Work<'_> {
 /// A panic of the callback leaves what is locked whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, OwnedFd};
+
+    use super::*;
+
+    fn unreserved(len: usize) -> (OwnedFd, Region) {
+        let fd = sys::create_anonymous().unwrap();
+        sys::set_length(fd.as_fd(), len as u64).unwrap();
+        let region = Region::map(fd.as_fd(), len, true).unwrap();
+        (fd, region)
+    }
+
+    #[test]
+    fn blocks_go_to_nodes_in_turn_or_in_bands() {
+        let (_fd, region) = unreserved(8 * BLOCK + 5);
+        let nodes = |placement, nodes: &[usize]| {
+            let prefault = Prefault::huge().placement(placement);
+            let job = Job { region: &region, writable: true, reserve: None, prefault: &prefault };
+            let work =
+                Work { job, nodes: nodes.into(), small: None, total: 0, done: Mutex::new(0) };
+            (0..9).map(|block| work.node_of(block * BLOCK)).collect::<Vec<_>>()
+        };
+        assert_eq!(nodes(Placement::Interleave, &[1, 3]), [1, 3, 1, 3, 1, 3, 1, 3, 1]);
+        assert_eq!(nodes(Placement::Bands(2), &[1, 3]), [1, 1, 1, 1, 1, 3, 3, 3, 3]);
+        assert_eq!(nodes(Placement::Bands(4), &[1, 3]), [1, 1, 1, 1, 1, 3, 3, 3, 3]);
+        assert_eq!(nodes(Placement::Bands(2), &[0, 1, 2]), [0, 0, 0, 0, 0, 1, 1, 1, 1]);
+        assert_eq!(nodes(Placement::Bands(0), &[1, 3]), [1; 9]);
+    }
+
+    #[test]
+    fn pages_are_got_from_chosen_nodes() {
+        let Some(&node) = sys::memory_nodes().first() else {
+            return ndshm_testkit::skip("memory nodes", "the kernel does not name them");
+        };
+        for kind in [Prefault::none(), Prefault::pages(), Prefault::huge().threads(2)] {
+            let len = 20 * BLOCK + BLOCK / 4;
+            let (fd, region) = unreserved(len);
+            let prefault = kind.placement(Placement::Interleave);
+            let job = Job {
+                region: &region,
+                writable: true,
+                reserve: Some(fd.as_fd()),
+                prefault: &prefault,
+            };
+            // Where the machine has one node, it is taken for two.
+            let got = job.run_on(vec![node; 2], Placed::Nodes(2), 0..len).unwrap();
+            assert_eq!(got.huge + got.small + got.reserved, len as u64);
+            match got.placed {
+                Placed::Nodes(2) => {}
+                Placed::Unsupported => ndshm_testkit::skip("memory nodes", "not to be chosen"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }

@@ -157,3 +157,47 @@ pub(crate) fn busy_time() -> Duration {
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), nanos)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::super::{create_anonymous, reserve, set_length};
+    use super::*;
+
+    /// How many bytes of the region the page tables have.
+    fn mapped(region: &Region) -> usize {
+        let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let start = format!("{:x}-", region.start().as_ptr().addr());
+        let mut lines = smaps.lines().skip_while(|line| !line.starts_with(&start));
+        let kib = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        kib.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    }
+
+    #[test]
+    fn older_kernels_touch_page_by_page() {
+        let (fd, len) = (create_anonymous().unwrap(), 3 * BLOCK + 5);
+        set_length(fd.as_fd(), len as u64).unwrap();
+        reserve(fd.as_fd(), &(0..len)).unwrap();
+        for writable in [true, false] {
+            let region = Region::map(fd.as_fd(), len, writable).unwrap();
+            assert_eq!(mapped(&region), 0);
+            touch(&region, 0..len);
+            assert!(mapped(&region) >= len);
+        }
+    }
+
+    #[test]
+    fn beyond_the_region_nothing_collapses() {
+        for len in [1, BLOCK - 1, BLOCK, 3 * BLOCK] {
+            let fd = create_anonymous().unwrap();
+            set_length(fd.as_fd(), len as u64).unwrap();
+            let region = Region::map(fd.as_fd(), len, true).unwrap();
+            for block in [len.div_ceil(BLOCK), usize::MAX / BLOCK, usize::MAX] {
+                assert!(!collapse(&region, block), "{len} {block}");
+            }
+            assert!(len >= BLOCK || !collapse(&region, 0));
+            assert_eq!(bytes_in_huge_pages(&region, &(0..len)), 0);
+        }
+    }
+}
