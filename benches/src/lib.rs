@@ -12,5 +12,5 @@ mod target;
 
 pub use cpu::{cpus, pin};
 pub use interleaved::{Contender, Measured, interleaved, one_by_one, print_table};
-pub use system::{now, sleep_on, wake};
+pub use system::{busy, now, sleep_on, wake};
 pub use target::{Target, Verdict};

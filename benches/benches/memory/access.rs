@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ndshm_benches::Contender;
 use ndshm_buffer::{Prefault, SharedBuffer};
 
-use crate::prefault::made;
+use crate::prefault::{Clock, made};
 
 pub(crate) const SMALL: &str = "small pages";
 pub(crate) const HUGE: &str = "huge pages";
@@ -18,19 +18,22 @@ const LOADS: usize = 2_000_000;
 /// Both in one memory after the other, by turns; each is told what it has.
 fn both(
     len: usize,
-    measure: impl Fn(&SharedBuffer) -> Duration + 'static,
+    clock: Clock,
+    using: impl Fn(&SharedBuffer) + 'static,
 ) -> Vec<Contender<'static>> {
-    let measure = Rc::new(measure);
+    let using = Rc::new(using);
     let contenders =
         [(SMALL, Prefault::pages()), (HUGE, Prefault::huge())].map(|(name, prefault)| {
-            let (measure, mut buffer) = (Rc::clone(&measure), None);
+            let (using, mut buffer) = (Rc::clone(&using), None);
             let run: Box<dyn FnMut(u64) -> Duration> = Box::new(move |count| {
                 let buffer = buffer.get_or_insert_with(|| {
                     let buffer = made(len, prefault.clone());
                     println!("{name}: {}", buffer.prefaulted());
                     buffer
                 });
-                (0..count).map(|_| measure(buffer)).sum()
+                let start = clock();
+                (0..count).for_each(|_| using(buffer));
+                Duration::from_nanos(clock() - start)
             });
             (name, run)
         });
@@ -38,11 +41,11 @@ fn both(
 }
 
 /// Loads of words all over it, of which each tells where the next one is.
-pub(crate) fn random(len: usize) -> Vec<Contender<'static>> {
-    both(len, |buffer| {
+pub(crate) fn random(len: usize, clock: Clock) -> Vec<Contender<'static>> {
+    both(len, clock, |buffer| {
         // SAFETY: nobody writes.
         let bytes = unsafe { buffer.as_slice() };
-        let (mut at, start) = (1_u64, Instant::now());
+        let mut at = 1_u64;
         for _ in 0..LOADS {
             // What was loaded (always zero) goes into the next place, so that the loads cannot overlap.
             let word = u64::from(bytes[(at % bytes.len() as u64) as usize]);
@@ -52,19 +55,16 @@ pub(crate) fn random(len: usize) -> Vec<Contender<'static>> {
                 >> 1;
         }
         black_box(at);
-        start.elapsed()
     })
 }
 
 /// A mapping of what is there already, read once, a byte of each page.
-pub(crate) fn attach(len: usize) -> Vec<Contender<'static>> {
-    both(len, |buffer| {
-        let start = Instant::now();
+pub(crate) fn attach(len: usize, clock: Clock) -> Vec<Contender<'static>> {
+    both(len, clock, |buffer| {
         let options = SharedBuffer::options().read_only(true);
         let reader = options.open_handle(&buffer.handle()).expect("it is there");
         // SAFETY: nobody writes.
         let bytes = unsafe { reader.as_slice() };
         black_box(bytes.iter().step_by(4096).map(|&byte| u64::from(byte)).sum::<u64>());
-        start.elapsed()
     })
 }

@@ -1,20 +1,21 @@
 //! Big memory: what its first touch costs, by whichever way it is got, and what it is like afterwards.
 //!
 //! `cargo bench -p ndshm-benches --bench memory`. What follows `--`: first a part of a group's name, to run that only;
-//! `--quick` measures less, with a quarter of the memory; `--test` runs everything once, with little. 1 GiB has to be
-//! free in memory, and twice that for `attach`.
+//! `--quick` measures less, with a quarter of the memory; `--test` runs everything once, with little; `--busy` takes
+//! processor time of this process instead of the time that passes, for busy machines: of two processes or threads it
+//! then shows what one of the processes, or both threads, had to do. 2 GiB of memory have to be free.
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode};
 use ndshm_benches::Target::{AtLeast, AtMost};
-use ndshm_benches::{Contender, Target, Verdict, one_by_one, print_table};
+use ndshm_benches::{Contender, Target, Verdict, busy, now, one_by_one, print_table};
 
 mod access;
 mod plain;
 mod prefault;
 
-use prefault::{HUGE, HUGE_BY_TWO, REFUSED, TOUCH};
+use prefault::{Clock, HUGE, HUGE_BY_TWO, REFUSED, TOUCH};
 
 const GIB: usize = 1 << 30;
 
@@ -38,6 +39,7 @@ fn main() {
         (true, true) => (GIB / 4, 5),
         (false, _) => (GIB / 32, 1),
     };
+    let clock = if has("--busy") { busy } else { now };
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(1))
         .measurement_time(Duration::from_millis(500))
@@ -46,7 +48,7 @@ fn main() {
     let mut verdicts = Vec::new();
     for make in [first_touch, random, attach] {
         // Made when its turn comes: the memory of one is not to be in the way of another.
-        let contest = make(len, rounds);
+        let contest = make(len, rounds, clock);
         if filter.is_none_or(|f| contest.group.contains(f.as_str())) {
             // criterion takes ten samples of each, for its history; the tables decide.
             if !tables || has("--criterion") {
@@ -64,10 +66,10 @@ fn main() {
 }
 
 /// Create, get and fill.
-fn first_touch(len: usize, rounds: usize) -> Contest<'static> {
+fn first_touch(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
     Contest {
         group: "prefault",
-        contenders: prefault::contenders(len),
+        contenders: prefault::contenders(len, clock),
         yardstick: TOUCH,
         targets: vec![
             (HUGE, AtMost(0.2, &[TOUCH])),
@@ -78,15 +80,15 @@ fn first_touch(len: usize, rounds: usize) -> Contest<'static> {
     }
 }
 
-fn random(len: usize, rounds: usize) -> Contest<'static> {
+fn random(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
     let targets = vec![(access::HUGE, AtLeast(1.1, &[access::SMALL]))];
-    let contenders = access::random(len);
+    let contenders = access::random(len, clock);
     Contest { group: "random access", contenders, yardstick: access::SMALL, targets, rounds }
 }
 
-fn attach(len: usize, rounds: usize) -> Contest<'static> {
+fn attach(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
     let targets = vec![(access::HUGE, AtMost(0.5, &[access::SMALL]))];
-    let contenders = access::attach(len);
+    let contenders = access::attach(len, clock);
     Contest { group: "attach", contenders, yardstick: access::SMALL, targets, rounds }
 }
 

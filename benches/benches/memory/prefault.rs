@@ -2,7 +2,7 @@
 
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ndshm_benches::Contender;
 use ndshm_buffer::{Prefault, SharedBuffer};
@@ -15,46 +15,49 @@ pub(crate) const HUGE: &str = "ndshm huge";
 pub(crate) const HUGE_BY_TWO: &str = "ndshm huge, 2 processes";
 pub(crate) const REFUSED: &str = "ndshm huge, refused";
 
-type Run = Box<dyn FnMut(u64) -> Duration>;
+/// Nanoseconds of one kind or another.
+pub(crate) type Clock = fn() -> u64;
 
 /// All who take part.
-pub(crate) fn contenders(len: usize) -> Vec<Contender<'static>> {
+pub(crate) fn contenders(len: usize, clock: Clock) -> Vec<Contender<'static>> {
+    let timed = Timed(clock);
+    let ours = |prefault: Prefault| timed.run(move || made(len, prefault.clone()), fill);
     let plain = move || Plain::map(len, 0);
     let populated = move |plain: &mut Plain| {
         plain.populate(0, len);
         plain.bytes().fill(1);
     };
     vec![
-        (TOUCH, timed(plain, |plain| plain.bytes().fill(1))),
-        (HUGE, ours(len, Prefault::huge())),
-        ("ndshm pages", ours(len, Prefault::pages())),
-        ("ndshm none", ours(len, Prefault::none())),
-        (REFUSED, timed(move || without_huge_pages(|| made(len, Prefault::huge())), fill)),
+        (TOUCH, timed.run(plain, |plain| plain.bytes().fill(1))),
+        (HUGE, ours(Prefault::huge())),
+        ("ndshm pages", ours(Prefault::pages())),
+        ("ndshm none", ours(Prefault::none())),
+        (REFUSED, timed.run(move || without_huge_pages(|| made(len, Prefault::huge())), fill)),
         (
             "MAP_POPULATE",
-            timed(move || Plain::map(len, libc::MAP_POPULATE), |plain| plain.bytes().fill(1)),
+            timed.run(move || Plain::map(len, libc::MAP_POPULATE), |plain| plain.bytes().fill(1)),
         ),
-        ("MADV_POPULATE_WRITE", timed(plain, populated)),
-        ("plain touch, 2 processes", timed(plain, |plain| by_two_processes(plain.bytes()))),
+        ("MADV_POPULATE_WRITE", timed.run(plain, populated)),
+        ("plain touch, 2 processes", timed.run(plain, |plain| by_two_processes(plain.bytes()))),
         (
             HUGE_BY_TWO,
-            timed(
+            timed.run(
                 move || made(len, Prefault::huge().threads(2)),
                 |ours| by_two_processes(bytes(ours)),
             ),
         ),
         (
             "ndshm pages, 2 processes",
-            timed(
+            timed.run(
                 move || made(len, Prefault::pages().threads(2)),
                 |ours| by_two_processes(bytes(ours)),
             ),
         ),
-        ("MADV_POPULATE_WRITE, 2 processes", timed(plain, populated_by_two_processes)),
-        ("plain touch, 2 threads", timed(plain, |plain| by_two_threads(plain.bytes()))),
+        ("MADV_POPULATE_WRITE, 2 processes", timed.run(plain, populated_by_two_processes)),
+        ("plain touch, 2 threads", timed.run(plain, |plain| by_two_threads(plain.bytes()))),
         (
             "ndshm huge, 2 threads",
-            timed(
+            timed.run(
                 move || made(len, Prefault::huge().threads(2)),
                 |ours| by_two_threads(bytes(ours)),
             ),
@@ -62,25 +65,27 @@ pub(crate) fn contenders(len: usize) -> Vec<Contender<'static>> {
     ]
 }
 
-/// The time from nothing until it is made and used, without that of its end.
-fn timed<T: 'static>(
-    make: impl Fn() -> T + 'static,
-    mut using: impl FnMut(&mut T) + 'static,
-) -> Run {
-    Box::new(move |count| {
-        let mut sum = Duration::ZERO;
-        for _ in 0..count {
-            let start = Instant::now();
-            let mut made = make();
-            using(&mut made);
-            sum += start.elapsed();
-        }
-        sum
-    })
-}
+/// Measures the time from nothing until it is made and used, without that of its end.
+#[derive(Clone, Copy)]
+struct Timed(Clock);
 
-fn ours(len: usize, prefault: Prefault) -> Run {
-    timed(move || made(len, prefault.clone()), fill)
+impl Timed {
+    fn run<T: 'static>(
+        self,
+        make: impl Fn() -> T + 'static,
+        using: impl Fn(&mut T) + 'static,
+    ) -> Box<dyn FnMut(u64) -> Duration> {
+        Box::new(move |count| {
+            let mut sum = 0;
+            for _ in 0..count {
+                let start = (self.0)();
+                let mut made = make();
+                using(&mut made);
+                sum += (self.0)() - start;
+            }
+            Duration::from_nanos(sum)
+        })
+    }
 }
 
 pub(crate) fn made(len: usize, prefault: Prefault) -> SharedBuffer {

@@ -44,6 +44,8 @@
 //!
 //! - A process maps a segment **once** for each access (read-write, read-only), however often it opens it: two opens give
 //!   one address. Segments of 2 MiB and more begin at a 2 MiB boundary, ready for huge pages.
+//! - Too little of anything is a typed error at creation that names the limit and the remedy: room in the filesystem, its
+//!   inodes, memory, a control group, address space, file size, descriptors. Never a signal.
 //! - Symbolic links are not followed; a segment of another user, with further hard links, or of another file type is
 //!   refused.
 //! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
