@@ -23,7 +23,7 @@ fn both(
 ) -> Vec<Contender<'static>> {
     let using = Rc::new(using);
     let contenders =
-        [(SMALL, Prefault::pages()), (HUGE, Prefault::huge())].map(|(name, prefault)| {
+        [(SMALL, Prefault::pages()), (HUGE, Prefault::huge().insist())].map(|(name, prefault)| {
             let (using, mut buffer) = (Rc::clone(&using), None);
             let run: Box<dyn FnMut(u64) -> Duration> = Box::new(move |count| {
                 let buffer = buffer.get_or_insert_with(|| {

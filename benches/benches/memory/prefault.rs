@@ -30,6 +30,7 @@ pub(crate) fn contenders(len: usize, clock: Clock) -> Vec<Contender<'static>> {
     vec![
         (TOUCH, timed.run(plain, |plain| plain.bytes().fill(1))),
         (HUGE, ours(Prefault::huge())),
+        ("ndshm huge, insisting", ours(Prefault::huge().insist())),
         ("ndshm pages", ours(Prefault::pages())),
         ("ndshm none", ours(Prefault::none())),
         (REFUSED, timed.run(move || without_huge_pages(|| made(len, Prefault::huge())), fill)),

@@ -65,7 +65,8 @@ fn everything_that_was_asked_for_is_got() {
     let lengths =
         [1, 4096, MIB, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + MIB - 1, 3 * MIB, 5_000_001, 40 * MIB];
     for len in lengths {
-        for prefault in [Prefault::none(), Prefault::pages(), Prefault::huge()] {
+        let huge = [Prefault::huge(), Prefault::huge().insist()];
+        for prefault in [Prefault::none(), Prefault::pages()].into_iter().chain(huge) {
             for threads in [0, 3] {
                 let options = SharedBuffer::options().prefault(prefault.clone().threads(threads));
                 for buffer in [options.anonymous(len), options.create(&name, len)] {

@@ -8,8 +8,8 @@ use crate::error::{PrefaultError, RangeError};
 use crate::sys;
 
 impl SharedBuffer {
-    /// What its creation got by [`BufferOptions::prefault`]. Of a buffer that was opened: all reserved, whatever its
-    /// creator did; what this process has of it is for [`prefault`](Self::prefault) to say.
+    /// What its creation got by [`BufferOptions::prefault`](crate::BufferOptions::prefault). Of a buffer that was
+    /// opened: all reserved, whatever its creator did; what this process has of it is for [`prefault`](Self::prefault) to say.
     ///
     /// ```
     /// # use ndshm_buffer::SharedBuffer;

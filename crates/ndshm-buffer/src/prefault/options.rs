@@ -14,7 +14,7 @@ use std::sync::Arc;
 ///
 /// Huge pages take neither privilege nor a setting of the machine (Linux 6.1; older ones get small pages), in containers
 /// as elsewhere. Where the kernel has to make room for them first, that can take longer than small pages do: it is
-/// noticed within a few blocks, and tried again later. Only segments of 2 MiB and more have them. A last block that is
+/// noticed within a few blocks, and tried again later, unless you [insist](Self::insist). Only segments of 2 MiB and more have them. A last block that is
 /// at least half used becomes one, too, and then takes the whole of its 2 MiB, if there is room.
 ///
 /// [`SharedBuffer::prefaulted`](crate::SharedBuffer::prefaulted) tells what creation got,
@@ -35,6 +35,7 @@ pub struct Prefault {
     pub(super) kind: Kind,
     /// 0 stands for 1.
     pub(super) threads: usize,
+    pub(super) insist: bool,
     pub(super) placement: Placement,
     pub(super) progress: Option<Progress>,
 }
@@ -116,6 +117,21 @@ impl Prefault {
         Self { kind: Kind::Huge, ..Self::default() }
     }
 
+    /// Tries for huge pages throughout, however long the kernel takes to make room for them: for memory that lives long,
+    /// is read at random or opened by many. Where it has none, small ones do here as well.
+    ///
+    /// ```
+    /// # use ndshm_buffer::{Prefault, SharedBuffer};
+    /// let table = SharedBuffer::options().prefault(Prefault::huge().insist()).anonymous(8 << 20)?;
+    /// println!("{}", table.prefaulted()); // 8388608 bytes in huge pages
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    #[must_use]
+    pub fn insist(mut self) -> Self {
+        self.insist = true;
+        self
+    }
+
     /// How many threads share the work, the calling one among them; 1 without this. Where the system gives fewer, fewer
     /// do it. Reserving alone ([`none`](Self::none)) is always done by one: the kernel lets no two at a file.
     ///
@@ -172,6 +188,7 @@ impl fmt::Debug for Prefault {
         f.debug_struct("Prefault")
             .field("kind", &self.kind)
             .field("threads", &self.threads.max(1))
+            .field("insist", &self.insist)
             .field("placement", &self.placement)
             .field("progress", &self.progress.is_some())
             .finish()

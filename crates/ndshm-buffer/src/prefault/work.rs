@@ -201,7 +201,7 @@ impl Work<'_> {
             return Ok(false);
         };
         let before = sys::busy_time();
-        let tried = purse.has_money();
+        let tried = self.job.prefault.insist || purse.has_money();
         let huge = tried && self.huge(block)?;
         if huge {
             self.populate(block)?;
