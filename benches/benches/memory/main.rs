@@ -15,7 +15,7 @@ mod access;
 mod plain;
 mod prefault;
 
-use prefault::{Clock, HUGE, HUGE_BY_TWO, REFUSED, TOUCH};
+use prefault::{Clock, HUGE, HUGE_BY_TWO, REFUSED, Supply, TOUCH};
 
 const GIB: usize = 1 << 30;
 
@@ -46,7 +46,7 @@ fn main() {
         .sample_size(10)
         .configure_from_args();
     let mut verdicts = Vec::new();
-    for make in [first_touch, random, attach] {
+    for make in [at_hand, as_it_comes, random, attach] {
         // Made when its turn comes: the memory of one is not to be in the way of another.
         let contest = make(len / 16, 1, clock);
         if filter.is_none_or(|f| contest.group.contains(f.as_str())) {
@@ -65,16 +65,26 @@ fn main() {
 }
 
 /// Create, get and fill.
-fn first_touch(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
+fn at_hand(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
     Contest {
         group: "prefault",
-        contenders: prefault::contenders(len, clock),
+        contenders: prefault::contenders(len, clock, Supply::AtHand),
         yardstick: TOUCH,
         targets: vec![
             (HUGE, AtMost(0.2, &[TOUCH])),
             (HUGE_BY_TWO, AtMost(0.15, &[TOUCH])),
             (REFUSED, AtMost(1.05, &[TOUCH])),
         ],
+        rounds,
+    }
+}
+
+fn as_it_comes(len: usize, rounds: usize, clock: Clock) -> Contest<'static> {
+    Contest {
+        group: "prefault as it comes",
+        contenders: prefault::contenders(len, clock, Supply::AsItComes),
+        yardstick: TOUCH,
+        targets: vec![(HUGE, AtMost(1.05, &[TOUCH])), (REFUSED, AtMost(1.05, &[TOUCH]))],
         rounds,
     }
 }

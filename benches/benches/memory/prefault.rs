@@ -19,8 +19,8 @@ pub(crate) const REFUSED: &str = "ndshm huge, refused";
 pub(crate) type Clock = fn() -> u64;
 
 /// All who take part.
-pub(crate) fn contenders(len: usize, clock: Clock) -> Vec<Contender<'static>> {
-    let timed = Timed(clock);
+pub(crate) fn contenders(len: usize, clock: Clock, supply: Supply) -> Vec<Contender<'static>> {
+    let timed = Timed { clock, supply };
     let ours = |prefault: Prefault| timed.run(move || made(len, prefault.clone()), fill);
     let plain = move || Plain::map(len, 0);
     let populated = move |plain: &mut Plain| {
@@ -68,7 +68,19 @@ pub(crate) fn contenders(len: usize, clock: Clock) -> Vec<Contender<'static>> {
 
 /// Measures the time from nothing until it is made and used, without that of its end.
 #[derive(Clone, Copy)]
-struct Timed(Clock);
+struct Timed {
+    clock: Clock,
+    supply: Supply,
+}
+
+/// Whether the kernel has at hand what is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Supply {
+    /// Each does the same just before, untimed, and the memory that this gave back is there.
+    AtHand,
+    /// Whatever the one before has left: a hypervisor may have to supply what the kernel only seems to have.
+    AsItComes,
+}
 
 impl Timed {
     fn run<T: 'static>(
@@ -77,12 +89,15 @@ impl Timed {
         using: impl Fn(&mut T) + 'static,
     ) -> Box<dyn FnMut(u64) -> Duration> {
         Box::new(move |count| {
+            if self.supply == Supply::AtHand {
+                using(&mut make());
+            }
             let mut sum = 0;
             for _ in 0..count {
-                let start = (self.0)();
+                let start = (self.clock)();
                 let mut made = make();
                 using(&mut made);
-                sum += (self.0)() - start;
+                sum += (self.clock)() - start;
             }
             Duration::from_nanos(sum)
         })
