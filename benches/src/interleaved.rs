@@ -29,6 +29,21 @@ pub fn interleaved(
     assert!(rounds > 0 && !contenders.is_empty(), "nothing to measure");
     // As many operations for each as fit the slice; the same in all rounds.
     let counts: Vec<u64> = contenders.iter_mut().map(|(_, run)| fitting(slice, run)).collect();
+    in_turns(&counts, rounds, contenders)
+}
+
+/// Measures all in turns, one operation at a time: for those that take a good while each.
+///
+/// # Panics
+///
+/// When there is nothing to measure.
+pub fn one_by_one(rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<Measured> {
+    assert!(rounds > 0 && !contenders.is_empty(), "nothing to measure");
+    in_turns(&vec![1; contenders.len()], rounds, contenders)
+}
+
+/// So many operations of each in a round.
+fn in_turns(counts: &[u64], rounds: usize, contenders: &mut [Contender<'_>]) -> Vec<Measured> {
     let mut nanos = vec![Vec::with_capacity(rounds); contenders.len()];
     for round in 0..rounds {
         // Begins with another each time, so that nobody always follows the same one.

@@ -11,6 +11,6 @@ mod system;
 mod target;
 
 pub use cpu::{cpus, pin};
-pub use interleaved::{Contender, Measured, interleaved, print_table};
-pub use system::{now, sleep_on, wake};
+pub use interleaved::{Contender, Measured, interleaved, one_by_one, print_table};
+pub use system::{busy, now, sleep_on, wake};
 pub use target::{Target, Verdict};

@@ -12,9 +12,24 @@ use std::time::Duration;
 /// Never: there is such a clock.
 #[must_use]
 pub fn now() -> u64 {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds of processor time that this process has had, in all its threads: what others do on a
+/// busy machine does not count.
+///
+/// # Panics
+///
+/// Never: there is such a clock.
+#[must_use]
+pub fn busy() -> u64 {
+    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn clock(which: libc::clockid_t) -> u64 {
     let mut time = MaybeUninit::<libc::timespec>::zeroed();
     // SAFETY: there is room for the time.
-    let r = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, time.as_mut_ptr()) };
+    let r = unsafe { libc::clock_gettime(which, time.as_mut_ptr()) };
     assert_eq!(r, 0, "clock_gettime: {}", std::io::Error::last_os_error());
     // SAFETY: zeroed, and filled by the call.
     let time = unsafe { time.assume_init() };

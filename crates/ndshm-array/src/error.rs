@@ -1,5 +1,6 @@
 //! Why an array was not made, opened or loaded.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use ndshm_sync::JoinError;
@@ -186,6 +187,32 @@ pub enum LoadError {
     /// The array could not be made.
     #[error(transparent)]
     Create(#[from] CreateError),
+}
+
+/// Why rows were not prefaulted. The elements are as they were.
+///
+/// ```
+/// use ndshm_array::{Prefault, PrefaultError, SharedArray2};
+///
+/// let a = SharedArray2::<f64>::zeros((2, 3))?;
+/// let error = a.prefault(1..3, &Prefault::pages()).unwrap_err();
+/// assert!(matches!(error, PrefaultError::OutOfBounds { nrows: 2, .. }));
+/// # Ok::<(), ndshm_array::CreateError>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrefaultError {
+    /// The array has no such rows.
+    #[error("there are no rows {rows:?}: the array has {nrows} along its first axis; ask for less")]
+    OutOfBounds {
+        /// What was asked for.
+        rows: Range<usize>,
+        /// How many there are.
+        nrows: usize,
+    },
+    /// The system refused.
+    #[error(transparent)]
+    Buffer(#[from] ndshm_buffer::PrefaultError),
 }
 
 /// Why an array could not be saved.

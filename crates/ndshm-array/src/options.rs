@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayRef, Dimension, IntoDimension, ShapeBuilder};
-use ndshm_buffer::{BufferOptions, RemoveError, SharedBuffer};
+use ndshm_buffer::{BufferOptions, Prefault, RemoveError, SharedBuffer};
 
 use crate::array::SharedArray;
 use crate::element::Element;
@@ -119,6 +119,23 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     #[must_use]
     pub fn read_only(mut self, read_only: bool) -> Self {
         self.buffer = self.buffer.read_only(read_only);
+        self
+    }
+
+    /// Has the memory got before anyone uses it: in huge pages, by several threads, on chosen memory nodes. For big
+    /// arrays; opening takes no notice of it, see [`SharedArray::prefault`].
+    ///
+    /// ```
+    /// use ndshm_array::{Prefault, SharedArray2};
+    ///
+    /// let options = SharedArray2::<f64>::options().prefault(Prefault::huge().threads(2));
+    /// let a = options.from_elem((1024, 1024), 0.5)?;
+    /// assert_eq!(a.prefaulted().reserved, 0);
+    /// # Ok::<(), ndshm_array::CreateError>(())
+    /// ```
+    #[must_use]
+    pub fn prefault(mut self, prefault: Prefault) -> Self {
+        self.buffer = self.buffer.prefault(prefault);
         self
     }
 

@@ -15,7 +15,8 @@ use crate::lifecycle::{self, Victim};
 use crate::mapping::{Growth, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
-use crate::sys;
+use crate::prefault::Prefaulted;
+use crate::sys::{self, Region};
 
 /// Bytes that several processes map.
 ///
@@ -55,6 +56,7 @@ pub struct SharedBuffer {
     mapping: Arc<Mapping>,
     place: Option<Arc<Place>>,
     guarded: bool,
+    prefaulted: Prefaulted,
 }
 
 impl SharedBuffer {
@@ -98,7 +100,8 @@ impl SharedBuffer {
         place: Option<Arc<Place>>,
         creator: Option<Arc<Creator>>,
     ) -> Self {
-        Self { _creator: creator, mapping, place, guarded: false }
+        let prefaulted = Prefaulted::reserved(mapping.len());
+        Self { _creator: creator, mapping, place, guarded: false, prefaulted }
     }
 
     /// With its copies guarded, or not.
@@ -111,6 +114,11 @@ impl SharedBuffer {
 
     pub(crate) fn is_guarded(&self) -> bool {
         self.guarded
+    }
+
+    /// Creation did this.
+    pub(crate) fn with_prefaulted(self, prefaulted: Prefaulted) -> Self {
+        Self { prefaulted, ..self }
     }
 
     /// How many bytes there are: exactly as many as were asked for, in every process.
@@ -315,6 +323,16 @@ impl SharedBuffer {
             Some(place) => lifecycle::remove_only(place, Victim::Only(self.id())),
             None => Ok(false),
         }
+    }
+
+    /// Where it is mapped.
+    pub(crate) fn region(&self) -> &Region {
+        self.mapping.region()
+    }
+
+    /// What creation did beside reserving.
+    pub(crate) fn got(&self) -> Prefaulted {
+        self.prefaulted
     }
 
     /// The bytes, for this crate alone: on a read-only mapping a store through them faults.

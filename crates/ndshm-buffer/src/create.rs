@@ -13,6 +13,7 @@ use crate::id::SegmentId;
 use crate::mapping::{Access, Key, Mapping, Parts};
 use crate::name::Place;
 use crate::options::BufferOptions;
+use crate::prefault::{Failure, Job, Prefaulted};
 use crate::registry;
 use crate::room;
 use crate::sys::{self, Lock, PRESENCE, Region};
@@ -27,10 +28,11 @@ pub(crate) fn anonymous<E: From<CreateError>>(
     draft.check()?;
     room::check(len, None).map_err(|lack| draft.no_space(lack, None))?;
     let fd = sys::create_anonymous().map_err(|source| draft.os("create it", source))?;
-    let region = draft.fill(fd.as_fd(), None, init)?;
+    let (region, got) = draft.fill(fd.as_fd(), None, init)?;
     sys::seal_length(fd.as_fd()).map_err(|source| draft.os("seal its length", source))?;
     let (mapping, _) = draft.register(region, fd)?;
-    Ok(SharedBuffer::from_parts(mapping, None, None).guarded(options.guarded))
+    let buffer = SharedBuffer::from_parts(mapping, None, None);
+    Ok(buffer.with_prefaulted(got).guarded(options.guarded))
 }
 
 /// A named segment, filled by `init` before the name appears.
@@ -49,9 +51,13 @@ pub(crate) fn named<E: From<CreateError>>(
         return Err(taken(&place).into());
     }
     room::check(len, Some((dir, place.dir()))).map_err(|lack| draft.no_space(lack, None))?;
-    let fd = sys::create_unnamed(dir, options.mode).map_err(|source| unnamed(&place, source))?;
+    let fd =
+        sys::create_unnamed(dir, options.mode).map_err(|source| match sys::is_full(&source) {
+            true => draft.no_space(room::of_files(dir, place.dir()), Some(source)),
+            false => unnamed(&place, source),
+        })?;
     draft.set_access(fd.as_fd())?;
-    let region = draft.fill(fd.as_fd(), Some(dir), init)?;
+    let (region, got) = draft.fill(fd.as_fd(), Some(dir), init)?;
     if options.persist {
         sys::mark_persistent(fd.as_fd()).map_err(|source| draft.os("mark it as kept", source))?;
     }
@@ -63,7 +69,7 @@ pub(crate) fn named<E: From<CreateError>>(
     let place = Arc::new(place);
     let creator = Arc::new(Creator::new(Arc::clone(&place), id));
     let buffer = SharedBuffer::from_parts(mapping, Some(place), Some(creator));
-    Ok(buffer.guarded(options.guarded))
+    Ok(buffer.with_prefaulted(got).guarded(options.guarded))
 }
 
 /// A segment in the making.
@@ -111,15 +117,16 @@ impl Draft<'_> {
         self.options.capacity.map_or(Some(self.len), growth::file_len)
     }
 
-    /// Sets the length of the file and reserves what is in use of it.
-    fn reserve(&self, fd: BorrowedFd<'_>, file_len: u64) -> io::Result<()> {
-        sys::set_length(fd, file_len)?;
-        sys::reserve_part(fd, 0, self.len as u64)?;
-        if self.options.capacity.is_none() {
-            return Ok(());
+    /// Reserves what is in use of the file, and has it in the page tables as far as was asked for.
+    fn reserve(&self, fd: BorrowedFd<'_>, region: &Region) -> Result<Prefaulted, Failure> {
+        let prefault = &self.options.prefault;
+        let got = Job { region, writable: true, reserve: Some(fd), prefault }.run(0..self.len)?;
+        if self.options.capacity.is_some() {
+            let trailer = region.len() - growth::TRAILER..region.len();
+            sys::reserve(fd, &trailer)
+                .map_err(|source| Failure { step: "reserve its end", source })?;
         }
-        let trailer = growth::TRAILER as u64;
-        sys::reserve_part(fd, file_len - trailer, trailer)
+        Ok(got)
     }
 
     /// Gives the file its group and mode, before anyone can open it.
@@ -136,17 +143,19 @@ impl Draft<'_> {
         fd: BorrowedFd<'_>,
         dir: Option<BorrowedFd<'_>>,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<Region, E> {
+    ) -> Result<(Region, Prefaulted), E> {
         let file_len = self.file_len().unwrap_or(self.len);
-        self.reserve(fd, file_len as u64).map_err(|source| {
+        sys::set_length(fd, file_len as u64)
+            .map_err(|source| self.os("give it its length", source))?;
+        let region = Region::map(fd, file_len, true).map_err(|source| self.os("map it", source))?;
+        let got = self.reserve(fd, &region).map_err(|Failure { step, source }| {
             if sys::is_full(&source) {
                 let lack = room::lack(dir.zip(self.place.map(Place::dir)));
                 self.no_space(lack, Some(source))
             } else {
-                self.os("reserve it", source)
+                self.os(step, source)
             }
         })?;
-        let region = Region::map(fd, file_len, true).map_err(|source| self.os("map it", source))?;
         // SAFETY: `len` bytes, at most isize::MAX, are mapped readable and writable while `region` lives (invariants 1
         // and 2 of `Region`), which is longer than `bytes`. They are this call's alone: the file has no name, `fd` is
         // known to nobody, and neither the registry nor any buffer has the mapping yet.
@@ -157,7 +166,7 @@ impl Draft<'_> {
             *end = trailer.to_bytes(file_len as u64);
         }
         init(bytes)?;
-        Ok(region)
+        Ok((region, got))
     }
 
     /// Marks the segment as in use and lists its mapping, before anyone can open it.
@@ -187,6 +196,9 @@ impl Draft<'_> {
     }
 
     fn os(&self, step: &'static str, source: io::Error) -> CreateError {
+        if sys::lacks_descriptors(&source) {
+            return too_many_files(self.place, source);
+        }
         CreateError::Os { segment: describe(self.place), step, source }
     }
 }
@@ -203,7 +215,14 @@ fn taken(place: &Place) -> CreateError {
     CreateError::NameTaken { name: place.name().to_owned(), path: place.path().to_owned() }
 }
 
+fn too_many_files(place: Option<&Place>, source: io::Error) -> CreateError {
+    CreateError::TooManyFiles { segment: describe(place), limit: sys::descriptor_limit(), source }
+}
+
 fn directory(place: &Place, source: io::Error) -> CreateError {
+    if sys::lacks_descriptors(&source) {
+        return too_many_files(Some(place), source);
+    }
     CreateError::Directory { dir: place.dir().to_owned(), source }
 }
 

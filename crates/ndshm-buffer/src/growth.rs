@@ -150,9 +150,10 @@ fn reserve(buffer: &SharedBuffer, fd: &OwnedFd, old: usize, new: usize) -> Resul
         source,
     };
     room::check(more, dir).map_err(|lack| no_space(lack, None))?;
-    sys::reserve_part(fd.as_fd(), begin as u64, more as u64).map_err(|source| {
+    let part = begin..new;
+    sys::reserve(fd.as_fd(), &part).map_err(|source| {
         // What was reserved before the filesystem was full is of no use to anyone.
-        let _ = sys::give_back(fd.as_fd(), begin as u64, more as u64);
+        let _ = sys::give_back(fd.as_fd(), &part);
         if sys::is_full(&source) {
             return no_space(room::lack(dir), Some(source));
         }

@@ -38,13 +38,17 @@
 //! | [`BufferHandle`] | inert and serialisable; another process opens it |
 //! | [`SegmentId`] | which segment it is |
 //! | [`passing`] | for launchers: segments as inherited descriptors (feature `serde`) |
-//! | [`CreateError`], [`OpenError`], [`GrowError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`SendError`], [`ReceiveError`], [`PassError`], [`InheritError`], [`NameError`] | one error per operation |
+//! | [`Prefault`], [`Placement`] | huge pages and page tables before the first touch; on which memory node |
+//! | [`Prefaulted`], [`Placed`] | what was got |
+//! | [`CreateError`], [`OpenError`], [`GrowError`], [`PrefaultError`], [`ListError`], [`RemoveError`], [`PersistError`], [`ReadError`], [`WriteError`], [`RangeError`], [`MissingError`], [`SendError`], [`ReceiveError`], [`PassError`], [`InheritError`], [`NameError`] | one error per operation |
 //!
 //! # What holds
 //!
 //! - A process maps a segment **once** for each access (read-write, read-only), however often it opens it: two opens give
 //!   one address. Segments of 2 MiB and more begin at a 2 MiB boundary, ready for huge pages.
 //! - A segment created with a [capacity](BufferOptions::capacity) [grows](SharedBuffer::grow) in place; no address changes.
+//! - Too little of anything is a typed error at creation that names the limit and the remedy: room in the filesystem, its
+//!   inodes, memory, a control group, address space, file size, descriptors. Never a signal.
 //! - Symbolic links are not followed; a segment of another user, with further hard links, or of another file type is
 //!   refused.
 //! - A name is removed by its creator's drop, [`SharedBuffer::unlink`] or [`BufferOptions::remove`], never by attaching
@@ -84,7 +88,7 @@ mod pass;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
-mod probe;
+mod prefault;
 mod registry;
 mod room;
 mod sys;
@@ -95,8 +99,8 @@ mod wire;
 pub use buffer::SharedBuffer;
 pub use error::{
     CreateError, GrowError, InheritError, ListError, MissingError, OpenError, PassError,
-    PersistError, RangeError, ReadError, ReceiveError, RemoveError, SendError, Shortage,
-    WriteError,
+    PersistError, PrefaultError, RangeError, ReadError, ReceiveError, RemoveError, SendError,
+    Shortage, WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;
@@ -104,7 +108,7 @@ pub use info::{Attached, SegmentInfo};
 pub use name::NameError;
 pub use options::BufferOptions;
 pub use per_process::PerProcess;
-pub use probe::{HugePages, probe_huge_pages};
+pub use prefault::{Placed, Placement, Prefault, Prefaulted};
 pub use typed::TYPED_MAGIC;
 
 /// The README's example runs, too.

@@ -90,6 +90,10 @@ impl Mapping {
         self.key
     }
 
+    pub(crate) fn region(&self) -> &Region {
+        &self.region
+    }
+
     pub(crate) fn base(&self) -> NonNull<u8> {
         self.region.start()
     }

@@ -15,6 +15,7 @@ use crate::name::Place;
 use crate::options::BufferOptions;
 use crate::pass::Ticket;
 use crate::registry;
+use crate::room::{self, Addresses};
 use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
 
 /// The segment that a handle was made from.
@@ -64,6 +65,7 @@ pub(crate) fn held_elsewhere(
         io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path: path.clone(), source }
         }
+        _ if sys::lacks_descriptors(&source) => os(&path, "open it", source),
         _ => OpenError::Gone { path: path.clone(), source },
     };
     let purpose = purpose(options);
@@ -157,6 +159,10 @@ fn attach(
         .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
     let mapping = registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
         let fd = supply()?;
+        if let Some(Addresses { free, limit }) = room::lacking_addresses(len) {
+            let path = path.to_owned();
+            return Err(OpenError::AddressSpace { path, len: facts.len, free, limit });
+        }
         let region = Region::map(fd.as_fd(), len, access.writable())
             .map_err(|source| os(path, "map it", source))?;
         let capacity = capacity(&fd, facts.len, path)?;
@@ -221,6 +227,9 @@ fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<
 pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
     let (path, dir) = (place.path().to_owned(), place.dir().to_owned());
     match error {
+        HoldError::Directory(source) if sys::lacks_descriptors(&source) => {
+            os(&path, "open it", source)
+        }
         HoldError::Directory(source) => OpenError::Directory { dir, source },
         HoldError::NotFound => OpenError::NotFound { path, dir },
         HoldError::Unstable | HoldError::Busy => OpenError::Unstable { path },
@@ -228,7 +237,7 @@ pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
         HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }
         }
-        HoldError::Os { step, source } => OpenError::Os { path, step, source },
+        HoldError::Os { step, source } => os(&path, step, source),
     }
 }
 
@@ -242,5 +251,9 @@ fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
 }
 
 fn os(path: &Path, step: &'static str, source: io::Error) -> OpenError {
-    OpenError::Os { path: path.to_owned(), step, source }
+    let path = path.to_owned();
+    if sys::lacks_descriptors(&source) {
+        return OpenError::TooManyFiles { path, limit: sys::descriptor_limit(), source };
+    }
+    OpenError::Os { path, step, source }
 }

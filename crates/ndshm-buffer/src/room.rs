@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use crate::error::Shortage;
-use crate::sys;
+use crate::sys::{self, Region};
 
 /// Too little of something.
 #[derive(Debug)]
@@ -24,6 +24,9 @@ pub(crate) fn check(len: usize, dir: Option<(BorrowedFd<'_>, &Path)>) -> Result<
     if let Some(lack) = dir.and_then(in_directory).filter(lacking) {
         return Err(lack);
     }
+    if let Some(Addresses { free, limit }) = lacking_addresses(len) {
+        return Err(Lack { free, shortage: Shortage::AddressSpace { limit } });
+    }
     if asked >= LITTLE
         && let Some(lack) = in_memory(dir).filter(lacking)
     {
@@ -39,6 +42,12 @@ pub(crate) fn lack(dir: Option<(BorrowedFd<'_>, &Path)>) -> Lack {
     least.unwrap_or(Lack { free: 0, shortage: Shortage::Memory })
 }
 
+/// What a filesystem that makes no file any more has free of bytes.
+pub(crate) fn of_files(fd: BorrowedFd<'_>, path: &Path) -> Lack {
+    let free = sys::directory_room(fd).ok().flatten();
+    Lack { free: free.unwrap_or(0), shortage: Shortage::Files(path.to_owned()) }
+}
+
 /// What the filesystem has free; `None` where it has no limit or does not tell.
 fn in_directory((fd, path): (BorrowedFd<'_>, &Path)) -> Option<Lack> {
     let free = sys::directory_room(fd).ok()??;
@@ -48,6 +57,20 @@ fn in_directory((fd, path): (BorrowedFd<'_>, &Path)) -> Option<Lack> {
 /// What memory is free; `None` where the segment takes none, being on a disk, or the kernel does not tell.
 fn in_memory(dir: Option<(BorrowedFd<'_>, &Path)>) -> Option<Lack> {
     let takes_memory = dir.is_none_or(|(fd, _)| sys::lies_in_memory(fd).unwrap_or(true));
-    let free = takes_memory.then(sys::memory_room).flatten()?;
-    Some(Lack { free, shortage: Shortage::Memory })
+    let (free, group) = takes_memory.then(sys::memory_room).flatten()?;
+    Some(Lack { free, shortage: group.map_or(Shortage::Memory, Shortage::ControlGroup) })
+}
+
+/// What the address space of this process has left for a segment, which is too little, and its limit.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    pub(crate) free: u64,
+    pub(crate) limit: u64,
+}
+
+/// Says that this process may not map so much.
+pub(crate) fn lacking_addresses(len: usize) -> Option<Addresses> {
+    let (room, limit) = sys::address_room()?;
+    let free = room.saturating_sub(Region::overhead(len) as u64);
+    (free < len as u64).then_some(Addresses { free, limit })
 }

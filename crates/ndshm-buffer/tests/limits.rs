@@ -2,25 +2,27 @@
 
 mod common;
 
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
 use common::{Name, bytes, listing, one_line, scratch, within};
-use ndshm_buffer::{BufferOptions, CreateError, SharedBuffer, Shortage};
-use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts};
+use ndshm_buffer::{BufferOptions, CreateError, OpenError, Prefault, SharedBuffer, Shortage};
+use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts, skip};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 const SOON: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
 
 ndshm_testkit::suite! {
-    roles: [small_filesystem, small_files, interrupted, small_address_space],
+    roles: [small_filesystem, small_files, interrupted, small_address_space, few_descriptors],
     tests: [
         90 => a_full_filesystem,
         90 => the_file_size_limit,
         90 => signals_do_not_disturb_a_reservation,
         90 => too_few_addresses,
+        90 => too_few_descriptors,
     ],
 }
 
@@ -60,7 +62,27 @@ fn small_filesystem() {
     assert_eq!(listing(dir.as_ref()).len(), 0);
     compete(&options);
     assert_eq!(listing(dir.as_ref()).len(), 0);
-    options.create("a", MIB).expect("nothing was lost on the way");
+    drop(options.create("a", MIB).expect("nothing was lost on the way"));
+
+    // Bytes for more, and no inode.
+    let fewer = ["-o", "remount,nr_inodes=3"];
+    let remounted = Command::new("mount").args(fewer).arg(dir).status();
+    if !remounted.is_ok_and(|status| status.success()) {
+        return skip("a filesystem of few files", "it cannot be mounted anew");
+    }
+    let held: Vec<_> =
+        ["a", "b", "c"].iter().map_while(|name| options.create(name, 1).ok()).collect();
+    let error = options.create("d", 1).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            CreateError::NoSpace { shortage: Shortage::Files(_), source: Some(_), .. }
+        ),
+        "{error}"
+    );
+    one_line(&error, &[dir, "nr_inodes"]);
+    drop(held);
+    options.create("d", 1).unwrap();
 }
 
 /// Two at once that do not fit together: the kernel's answer, not only the look before.
@@ -95,7 +117,7 @@ fn the_file_size_limit() {
 
 fn small_files() {
     let limit = Some(MIB as u64);
-    setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: limit }).unwrap();
+    setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: Some(64 * MIB as u64) }).unwrap();
     for created in
         [SharedBuffer::anonymous(MIB + 1), SharedBuffer::options().create(&arguments()[0], MIB + 1)]
     {
@@ -105,6 +127,10 @@ fn small_files() {
     }
     SharedBuffer::anonymous(MIB).unwrap();
     SharedBuffer::options().create(&arguments()[0], MIB).unwrap();
+    // A huge page reaches beyond the end of the file, and the limit does not mind.
+    let limit = Some(3 * MIB as u64);
+    setrlimit(Resource::Fsize, Rlimit { current: limit, maximum: Some(64 * MIB as u64) }).unwrap();
+    SharedBuffer::options().prefault(Prefault::huge()).anonymous(3 * MIB).unwrap();
 }
 
 fn signals_do_not_disturb_a_reservation() {
@@ -135,20 +161,95 @@ fn interrupted() {
     println!("{fired} signals during a reservation of 128 MiB");
     assert!(fired > 0);
     buffer.write_at(128 * MIB - 1, &[1]).unwrap();
+    for prefault in [Prefault::pages(), Prefault::huge()] {
+        let buffer = SharedBuffer::options().prefault(prefault).anonymous(65 * MIB).unwrap();
+        assert_eq!(buffer.prefaulted().reserved, 0);
+        buffer.write_at(65 * MIB - 1, &[1]).unwrap();
+    }
 }
 
 fn too_few_addresses() {
     let name = Name::new("addresses");
-    Role::new("small_address_space").arg(&*name).spawn().succeed(SOON);
+    let elsewhere = Name::new("addresses-elsewhere");
+    let _there = SharedBuffer::options().create(&elsewhere, 300 * MIB).unwrap();
+    Role::new("small_address_space").arg(&*name).arg(&*elsewhere).spawn().succeed(SOON);
 }
 
 fn small_address_space() {
+    let (name, elsewhere) = (&arguments()[0], &arguments()[1]);
     let limit = Some(256 * MIB as u64);
     setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
-    let error = SharedBuffer::options().create(&arguments()[0], 512 * MIB).unwrap_err();
-    assert!(matches!(error, CreateError::Os { .. }), "{error}");
-    one_line(&error, &[&arguments()[0], "cannot map it"]);
-    let descriptors = listing("/proc/self/fd".as_ref()).len();
-    SharedBuffer::anonymous(512 * MIB).unwrap_err();
-    assert_eq!(listing("/proc/self/fd".as_ref()).len(), descriptors);
+    let descriptors = || listing("/proc/self/fd".as_ref()).len();
+    let before = descriptors();
+    let options = SharedBuffer::options().prefault(Prefault::huge().threads(2));
+    for created in [options.create(name, 512 * MIB), options.anonymous(512 * MIB)] {
+        let error = created.unwrap_err();
+        assert!(
+            matches!(&error, CreateError::NoSpace { free, source: None, shortage: Shortage::AddressSpace { limit: l }, .. }
+                if Some(*l) == limit && *free < 256 * MIB as u64),
+            "{error}"
+        );
+        one_line(&error, &["536870912 bytes asked for", "268435456", "ulimit -v"]);
+    }
+    let error = SharedBuffer::options().open(elsewhere).unwrap_err();
+    assert!(
+        matches!(error, OpenError::AddressSpace { len, .. } if len == 300 * MIB as u64),
+        "{error}"
+    );
+    one_line(&error, &[elsewhere, "314572800 bytes", "ulimit -v"]);
+    assert_eq!(descriptors(), before);
+    // What is said to be free can be had, to the last page.
+    let CreateError::NoSpace { free, .. } = options.create(name, 512 * MIB).unwrap_err() else {
+        unreachable!("as above")
+    };
+    let free = usize::try_from(free).unwrap() / 4096 * 4096;
+    SharedBuffer::anonymous(free).unwrap();
+    // Where no thread's stack has room, the caller does it all.
+    let all = options.anonymous(free - 300 * 1024).unwrap();
+    assert_eq!(all.prefaulted().reserved, 0);
+}
+
+fn too_few_descriptors() {
+    let name = Name::new("descriptors");
+    let _there = SharedBuffer::options().create(&name, 64).unwrap();
+    let new = Name::new("descriptors-new");
+    Role::new("few_descriptors").arg(&*name).arg(&*new).spawn().succeed(SOON);
+}
+
+/// Creates and opens with no descriptor left, with one, and so on, until all goes well.
+fn few_descriptors() {
+    let (there, new) = (&arguments()[0], &arguments()[1]);
+    let options = SharedBuffer::options().prefault(Prefault::huge());
+    // Whatever is made at a first use is there.
+    drop(options.anonymous(3 * MIB).unwrap());
+    let open = listing("/proc/self/fd".as_ref());
+    let highest = open.iter().filter_map(|fd| fd.file_name()?.to_str()?.parse().ok()).max();
+    let highest: u64 = highest.unwrap();
+    let set = |limit: u64| {
+        let maximum = Some(1 << 10);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum }).unwrap();
+    };
+    let mut outcomes = Vec::new();
+    for limit in 0..highest + 8 {
+        set(limit);
+        let created = [options.anonymous(3 * MIB), options.create(new, 3 * MIB)];
+        let opened = options.open(there);
+        set(1 << 10);
+        for error in created.iter().filter_map(|created| created.as_ref().err()) {
+            assert!(
+                matches!(error, CreateError::TooManyFiles { limit: Some(l), .. } if *l == limit),
+                "{error}"
+            );
+            one_line(error, &[&limit.to_string(), "ulimit -n"]);
+        }
+        if let Err(error) = &opened {
+            assert!(
+                matches!(error, OpenError::TooManyFiles { limit: Some(l), .. } if *l == limit),
+                "{error}"
+            );
+            one_line(error, &[there, &limit.to_string(), "ulimit -n"]);
+        }
+        outcomes.push([created[0].is_ok(), created[1].is_ok(), opened.is_ok()]);
+    }
+    assert_eq!((outcomes[0], outcomes.last()), ([false; 3], Some(&[true; 3])));
 }

@@ -19,16 +19,26 @@ pub fn own_mounts(what: &str) -> Option<&'static [&'static str]> {
     None
 }
 
-/// Puts a tmpfs of one megabyte at `dir`.
+/// Puts a tmpfs of one megabyte at `dir`, over what is there.
 ///
 /// # Panics
 ///
 /// Where the process has no mounts of its own.
 pub fn mount_tmpfs(dir: impl AsRef<Path>) {
+    mount_tmpfs_of(1 << 20, dir);
+}
+
+/// Puts a tmpfs of that many bytes at `dir`, over what is there.
+///
+/// # Panics
+///
+/// Where the process has no mounts of its own.
+pub fn mount_tmpfs_of(size: usize, dir: impl AsRef<Path>) {
     let path = dir.as_ref().as_os_str().as_encoded_bytes();
     let path = std::ffi::CString::new(path).expect("a path has no zeroes");
-    let (kind, size) = (c"tmpfs".as_ptr(), c"size=1m".as_ptr().cast());
+    let options = std::ffi::CString::new(format!("size={size}")).expect("a number has no zeroes");
+    let (kind, options) = (c"tmpfs".as_ptr(), options.as_ptr().cast());
     // SAFETY: all four are strings that end in zero and live for the call.
-    let mounted = unsafe { libc::mount(kind, path.as_ptr(), kind, 0, size) };
+    let mounted = unsafe { libc::mount(kind, path.as_ptr(), kind, 0, options) };
     assert_eq!(mounted, 0, "{}", std::io::Error::last_os_error());
 }

@@ -38,7 +38,7 @@ mod watchdog;
 pub use child::Child;
 pub use descriptors::raise_descriptors;
 pub use examples::panic_holding;
-pub use filesystem::{mount_tmpfs, own_mounts};
+pub use filesystem::{mount_tmpfs, mount_tmpfs_of, own_mounts};
 pub use fork::{ends_well, fork};
 pub use memory::{SharedMemory, map, map_memfd};
 pub use names::{Name, one_line, scratch};

@@ -51,6 +51,12 @@ pub enum Error {
     /// An array could not be opened.
     #[error(transparent)]
     OpenArray(#[from] ndshm_array::OpenError),
+    /// The memory of an array's rows was not got beforehand.
+    #[error(transparent)]
+    PrefaultArray(#[from] ndshm_array::PrefaultError),
+    /// The memory of a part of a buffer was not got beforehand.
+    #[error(transparent)]
+    PrefaultBuffer(#[from] ndshm_buffer::PrefaultError),
     /// A file could not be loaded.
     #[error(transparent)]
     Load(#[from] ndshm_array::LoadError),

@@ -46,7 +46,7 @@ pub use ndshm_array::{
     SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD,
     SharedMutex, WriteGuard,
 };
-pub use ndshm_buffer::SharedBuffer;
+pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
 pub use ndshm_sync::{BarrierError, LockError};
 pub use ndshm_workers::{
     Cause, Error, Event, Failure, Result, RunError, Worker, Workers, init, test_support,

@@ -21,6 +21,7 @@ pub use error::{ClaimError, PoisonedClaim, PoisonedPart};
 pub use guard::{ReadGuard, WriteGuard};
 pub use part::Part;
 pub(crate) use seen::TableCopy;
+pub(crate) use select::resolve;
 pub use select::{Outside, Select};
 pub(crate) use table::{Claim, ClaimTable, Head, Patience, Want, table_len, table_words};
 pub(crate) use whole::Whole;

@@ -86,7 +86,8 @@ rows!(
     (Bound<usize>, Bound<usize>)
 );
 
-fn resolve(range: &impl RangeBounds<usize>, len: usize) -> Range<usize> {
+/// The rows that a range means, of so many; they may be beyond, or the end before the start.
+pub(crate) fn resolve(range: &impl RangeBounds<usize>, len: usize) -> Range<usize> {
     let start = match range.start_bound() {
         Bound::Included(&s) => s,
         Bound::Excluded(&s) => s.saturating_add(1),

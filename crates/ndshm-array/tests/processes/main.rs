@@ -13,6 +13,7 @@ mod fork;
 mod full;
 mod kills;
 mod model;
+mod prefault;
 mod shadow;
 mod stopped;
 mod victim;
@@ -28,6 +29,7 @@ ndshm_testkit::suite! {
         fork::threaded_forker,
         full::small_filesystem,
         model::actor,
+        prefault::worker,
         shadow::claimant,
         victim::bystander,
         victim::hammer,
@@ -56,5 +58,7 @@ ndshm_testkit::suite! {
         60 => attach::by_name_and_by_handle,
         60 => attach::what_is_gone_or_another,
         60 => full::a_full_filesystem,
+        120 => prefault::each_has_its_rows,
+        60 => prefault::of_every_shape,
     ],
 }

@@ -82,6 +82,19 @@ pub enum CreateError {
         /// What the kernel answered; `None` where it was not even asked.
         source: Option<io::Error>,
     },
+    /// The process, or the machine, has as many files open as it may; a segment takes one, and its making two.
+    #[error(
+        "{segment}: {source}; raise the limit of this process ({}; `ulimit -n`), or drop what it does not need, \
+         a buffer or a connection", limit.map_or("none".to_owned(), |limit| limit.to_string())
+    )]
+    TooManyFiles {
+        /// The path, or "an anonymous segment".
+        segment: String,
+        /// `RLIMIT_NOFILE`; `None` where there is none, and the machine is at its own.
+        limit: Option<u64>,
+        /// What the kernel answered.
+        source: io::Error,
+    },
     /// The name leads to something already.
     #[error(
         "{}: the name is taken; open the segment, choose another name, or remove it \
@@ -145,8 +158,17 @@ pub enum CreateError {
 pub enum Shortage {
     /// The filesystem of this directory is full.
     Directory(PathBuf),
+    /// The filesystem of this directory has room for bytes, and for no further file.
+    Files(PathBuf),
     /// The machine has no such amount of memory and swap to give.
     Memory,
+    /// The control group of this process, or one above, allows no more memory; this file has the limit.
+    ControlGroup(PathBuf),
+    /// The process may not map so much (`RLIMIT_AS`).
+    AddressSpace {
+        /// How many bytes of address space it may have in all.
+        limit: u64,
+    },
 }
 
 impl fmt::Display for Shortage {
@@ -158,7 +180,24 @@ impl fmt::Display for Shortage {
                  (`mount -o remount,size=..`, or `--shm-size` of a container), or use another directory (NDSHM_DIR)",
                 dir.display()
             ),
+            Self::Files(dir) => write!(
+                f,
+                "{}, which can hold no further file; remove what is not needed there, raise the number \
+                 (`mount -o remount,nr_inodes=..`), or use another directory (NDSHM_DIR)",
+                dir.display()
+            ),
             Self::Memory => f.write_str("memory and swap; ask for less, or end what holds memory"),
+            Self::ControlGroup(limit) => write!(
+                f,
+                "the control group of this process; ask for less, or raise {} (`--memory` of a container, \
+                 `MemoryMax` of a unit)",
+                limit.display()
+            ),
+            Self::AddressSpace { limit } => write!(
+                f,
+                "the address space of this process, of which it may have {limit} in all; ask for less, \
+                 or raise the limit (`ulimit -v`)"
+            ),
         }
     }
 }

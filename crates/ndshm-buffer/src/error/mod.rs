@@ -6,6 +6,7 @@ mod grow;
 mod list;
 mod open;
 mod pass;
+mod prefault;
 mod remove;
 
 pub use access::{MissingError, RangeError, ReadError, WriteError};
@@ -14,4 +15,5 @@ pub use grow::GrowError;
 pub use list::ListError;
 pub use open::OpenError;
 pub use pass::{InheritError, PassError, ReceiveError, SendError};
+pub use prefault::PrefaultError;
 pub use remove::{PersistError, RemoveError};

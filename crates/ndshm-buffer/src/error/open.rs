@@ -181,6 +181,34 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The process may not map so much (`RLIMIT_AS`).
+    #[error(
+        "{}: its {len} bytes are to be mapped, {free} bytes are free in the address space of this process, of which it \
+         may have {limit} in all; raise the limit (`ulimit -v`)", path.display()
+    )]
+    AddressSpace {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        len: u64,
+        /// What is left.
+        free: u64,
+        /// How many bytes of address space the process may have in all.
+        limit: u64,
+    },
+    /// The process, or the machine, has as many files open as it may; a segment takes one, and opening it two.
+    #[error(
+        "{}: {source}; raise the limit of this process ({}; `ulimit -n`), or drop what it does not need, \
+         a buffer or a connection", path.display(), limit.map_or("none".to_owned(), |limit| limit.to_string())
+    )]
+    TooManyFiles {
+        /// The file.
+        path: PathBuf,
+        /// `RLIMIT_NOFILE`; `None` where there is none, and the machine is at its own.
+        limit: Option<u64>,
+        /// What the kernel answered.
+        source: io::Error,
+    },
     /// The operating system refused a step for another reason.
     #[error("{}: cannot {step}: {source}", path.display())]
     Os {

@@ -2,12 +2,14 @@
 
 use std::fs;
 
-use ndshm_buffer::HugePages;
+use ndshm_buffer::{Prefault, SharedBuffer};
 
 use super::Finding;
 use crate::size::human;
 
 const SECTION: &str = "huge pages";
+/// One of them.
+const PROBED: usize = 2 << 20;
 const SETTINGS: &str = "/sys/kernel/mm/transparent_hugepage";
 
 pub(super) fn examine() -> Vec<Finding> {
@@ -18,16 +20,15 @@ pub(super) fn examine() -> Vec<Finding> {
         }
         None => findings.push(Finding::note(SECTION, "the kernel has no transparent huge pages")),
     }
-    findings.push(match ndshm_buffer::probe_huge_pages() {
-        Ok(HugePages::Had) => {
+    let probe = SharedBuffer::options().prefault(Prefault::huge().insist()).anonymous(PROBED);
+    findings.push(match probe.map(|probe| probe.prefaulted().huge) {
+        Ok(0) => Finding::note(
+            SECTION,
+            "not to be had now: memory is used in pages of 4 KiB, first touch is slower",
+        ),
+        Ok(_) => {
             Finding::ok(SECTION, "to be had: a block of 2 MiB of shared memory became one page")
         }
-        Ok(HugePages::Refused(why)) => Finding::note(
-            SECTION,
-            format!(
-                "not to be had now ({why}): memory is used in pages of 4 KiB, first touch is slower"
-            ),
-        ),
         Err(e) => Finding::note(SECTION, format!("could not be tried: {e}")),
     });
     if let Some(pool) = pool().filter(|&pages| pages > 0) {

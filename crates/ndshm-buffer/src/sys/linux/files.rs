@@ -1,6 +1,7 @@
 //! Files that hold segments: made without a name, sized, reserved, published, looked at, removed.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -131,21 +132,25 @@ pub(crate) fn seal_length(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fcntl_add_seals(fd, seals)?)
 }
 
-/// Sets the length; no page of it is set aside yet.
+/// Sets the length; what is new of it has no memory yet.
 pub(crate) fn set_length(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
     Ok(again(|| rustix::fs::ftruncate(fd, len))?)
 }
 
-/// Has the filesystem set aside the pages of a part of the file, within its length.
-pub(crate) fn reserve_part(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
-    let allocate = |at, part| rustix::fs::fallocate(fd, FallocateFlags::empty(), offset + at, part);
-    Ok(in_steps(len, allocate)?)
+/// Has the filesystem set aside every page of these bytes, which lie within the length.
+pub(crate) fn reserve(fd: BorrowedFd<'_>, bytes: &Range<usize>) -> io::Result<()> {
+    let start = bytes.start as u64;
+    in_steps(bytes.len() as u64, |at, part| {
+        rustix::fs::fallocate(fd, FallocateFlags::empty(), start + at, part)
+    })?;
+    Ok(())
 }
 
 /// Gives the pages of a part of the file back to the filesystem; the part reads as zeroes.
-pub(crate) fn give_back(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+pub(crate) fn give_back(fd: BorrowedFd<'_>, bytes: &Range<usize>) -> io::Result<()> {
     let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    Ok(again(|| rustix::fs::fallocate(fd, flags, offset, len))?)
+    let (start, len) = (bytes.start as u64, bytes.len() as u64);
+    Ok(again(|| rustix::fs::fallocate(fd, flags, start, len))?)
 }
 
 /// Covers `0..len` with calls that may be interrupted, in shorter steps after each interruption.

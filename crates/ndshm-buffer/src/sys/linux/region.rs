@@ -10,8 +10,8 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
 use super::Watch;
 
-/// Regions at least this long begin at a multiple of it, so that the kernel can use huge pages.
-const HUGE: usize = 2 << 20;
+/// What one huge page holds. Regions at least this long begin at a multiple of it, so that the kernel can use them.
+pub(crate) const BLOCK: usize = 2 << 20;
 
 /// The whole of one file, mapped shared.
 ///
@@ -21,7 +21,8 @@ const HUGE: usize = 2 << 20;
 ///    was made so, from construction until `drop`; nothing else in the process unmaps or remaps it, but for pages that the
 ///    file has lost, while a [`Watch`] is there.
 /// 2. `0 < len <= isize::MAX`.
-/// 3. `start` is a multiple of the page size, and of 2 MiB where `len >= 2 MiB`.
+/// 3. `start` is a multiple of the page size. Where `len` is at least a block, `start` is a multiple of a block, and the
+///    mapping goes on to the next one: a huge page needs the whole of its addresses, the file's last one too.
 /// 4. `outer .. outer + outer_len` contains that range, belongs to this region alone, and both are page multiples.
 #[derive(Debug)]
 pub(crate) struct Region {
@@ -43,33 +44,38 @@ impl Region {
     pub(crate) fn map(fd: BorrowedFd<'_>, len: usize, writable: bool) -> io::Result<Self> {
         let too_long = || io::Error::from(Errno::NOMEM);
         let whole = len
-            .checked_next_multiple_of(super::page_size())
-            .filter(|&whole| len > 0 && whole <= isize::MAX as usize - HUGE)
+            .checked_next_multiple_of(if len < BLOCK { super::page_size() } else { BLOCK })
+            .filter(|&whole| len > 0 && whole <= isize::MAX as usize - BLOCK)
             .ok_or_else(too_long)?;
-        let mut region = Self::reserve(whole, len)?;
+        let mut region = Self::take(whole, len)?;
 
         let at = region.start.as_ptr().cast();
         let flags = MapFlags::SHARED | MapFlags::FIXED;
-        // SAFETY: `at .. at + whole` lies in the range that `reserve` took from the kernel for this region alone
+        // SAFETY: `at .. at + whole` lies in the range that `take` took from the kernel for this region alone
         // (invariant 4), so MAP_FIXED replaces nothing that anyone else uses, and no reference into it exists yet.
-        unsafe { mmap(at, len, protection(writable), flags, fd, 0) }?;
+        unsafe { mmap(at, whole, protection(writable), flags, fd, 0) }?;
         region.trim(whole);
         Ok(region)
     }
 
+    /// How many addresses mapping takes beside the file's bytes, at most.
+    pub(crate) fn overhead(len: usize) -> usize {
+        if len < BLOCK { super::page_size() } else { 2 * BLOCK }
+    }
+
     /// Takes addresses, without memory behind them, in which `whole` bytes can begin where they should.
-    fn reserve(whole: usize, len: usize) -> io::Result<Self> {
-        let huge = len >= HUGE;
-        let outer_len = if huge { whole + HUGE } else { whole };
+    fn take(whole: usize, len: usize) -> io::Result<Self> {
+        let huge = len >= BLOCK;
+        let outer_len = if huge { whole + BLOCK } else { whole };
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a null address lets the kernel choose a range that nothing occupies.
         let outer =
             unsafe { mmap_anonymous(ptr::null_mut(), outer_len, ProtFlags::empty(), flags) }?;
         // A successful mmap without MAP_FIXED never returns the null page.
         let outer = NonNull::new(outer.cast::<u8>()).ok_or(Errno::NOMEM)?;
-        let skip = if huge { outer.align_offset(HUGE) } else { 0 };
-        // SAFETY: `skip` is less than HUGE: `outer` is page-aligned and the step of `align_offset` is one byte, so the
-        // result, which exists, stays inside the `whole + HUGE` bytes just mapped.
+        let skip = if huge { outer.align_offset(BLOCK) } else { 0 };
+        // SAFETY: `skip` is less than BLOCK: `outer` is page-aligned and the step of `align_offset` is one byte, so the
+        // result, which exists, stays inside the `whole + BLOCK` bytes just mapped.
         let start = unsafe { outer.add(skip) };
         Ok(Self { start, len, outer, outer_len })
     }
