@@ -73,8 +73,8 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn part(&self) -> &Part {
-        self.claim.part()
+    pub fn part(&self) -> Part {
+        self.claim.selection().into()
     }
 
     /// The lengths of the axes.
@@ -277,7 +277,7 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
 
 impl<T, D> fmt::Debug for AtomicGuard<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AtomicGuard").field("part", self.claim.part()).finish_non_exhaustive()
+        f.debug_struct("AtomicGuard").field("part", &self.claim.selection()).finish_non_exhaustive()
     }
 }
 

@@ -8,8 +8,7 @@ use ndarray::Dimension;
 use crate::array::SharedArray;
 use crate::atomic::{AtomicElement, AtomicGuard};
 use crate::claim::{
-    Claim, ClaimError, Mode, Outside, Patience, PoisonedClaim, ReadGuard, Select, Want, Whole,
-    WriteGuard,
+    Claim, ClaimError, Mode, Outside, Patience, PoisonedClaim, ReadGuard, Select, Want, WriteGuard,
 };
 use crate::element::Element;
 
@@ -453,11 +452,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         // SAFETY: the raw view shows just the part, mapped read-write (only then is there a claim),
         // and an exclusive claim on it excludes all others as long as the guard lives.
         let view = unsafe { part.view(self.raw_view()).deref_into_view_mut() };
-        WriteGuard::new(view, claim, self.whole())
-    }
-
-    fn whole(&self) -> Whole<D> {
-        Whole::new(self.segment().data().cast::<T>().as_ptr(), self.raw_dim(), self.order())
+        WriteGuard::new(view, claim, self)
     }
 
     fn guarded<'a, S: Select<D>, G, const N: usize>(
@@ -481,10 +476,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let poison = table
             .claim(members, &wants, &mut at, patience)
             .map_err(|refused| refused.explain(&wants, members))?;
-        let mut granted = at.iter().zip(wants);
+        let mut granted = at.into_iter();
         let guards = parts.map(|part| {
-            let (&index, want) = granted.next().expect("as many as parts");
-            guard(part, Claim::new(table, members, index, want))
+            let index = granted.next().expect("as many as parts");
+            guard(part, Claim::new(self.segment(), shape, index, mode))
         });
         if poison.is_empty() {
             return Ok(guards);

@@ -9,7 +9,7 @@ use ndarray::{Array, Dimension, ShapeBuilder};
 use ndshm_sync::{Holder, MemberId, Roster};
 
 use crate::array::SharedArray;
-use crate::claim::{ClaimError, Mode, Part, PoisonedClaim, PoisonedPart, State};
+use crate::claim::{ClaimError, Mode, PoisonedClaim, PoisonedPart, Selection, State};
 use crate::claims::ClaimResult;
 use crate::element::Element;
 use crate::npy::Order;
@@ -51,7 +51,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let deadline = Instant::now().checked_add(timeout);
         let shape = self.shape();
         let table = self.segment().claim_table(shape).ok_or(ClaimError::ReadOnly)?;
-        let all = Part::whole(shape);
+        let all = Selection::whole(shape);
         loop {
             let before = table.granted();
             let (mut poison, mut writer) = (Vec::new(), None);
@@ -67,11 +67,12 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
                     State::Poisoned { panicked } => panicked,
                     _ => false,
                 };
-                poison.push(PoisonedPart { part, member: holder.member, panicked });
+                poison.push(PoisonedPart { part: part.into(), member: holder.member, panicked });
             }
             if let Some((held, by)) = writer {
                 if deadline.is_some_and(|at| Instant::now() >= at) {
-                    return Err(ClaimError::Overlap { part: all, held, by, waits: false });
+                    let (part, held) = (all.into(), held.into());
+                    return Err(ClaimError::Overlap { part, held, by, waits: false });
                 }
                 std::thread::sleep(PAUSE);
                 continue;

@@ -87,7 +87,7 @@ fn an_overlap_says_who_and_which_rows() -> Test {
         one_line(&e, &["rows 8..12 cannot be claimed", "rows 5..10", &pid]);
     });
     let Err(e) = a.read() else { panic!("this thread would wait for itself") };
-    assert!(matches!(e, ClaimError::Own { part, held } if part == (0..20) && held == (5..10)));
+    assert!(matches!(&e, ClaimError::Own { part, held } if *part == (0..20) && *held == (5..10)));
     one_line(&e, &["rows 0..20", "this thread itself has rows 5..10", "drop that guard"]);
     drop(held);
     Ok(())

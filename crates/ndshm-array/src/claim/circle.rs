@@ -7,13 +7,13 @@
 use ndshm_sync::Members;
 
 use super::entry::{Party, State};
-use super::part::Part;
+use super::part::Selection;
 use super::table::Want;
 
 /// An entry of the table, read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
-    pub(crate) part: Part,
+    pub(crate) part: Selection,
     pub(crate) state: State,
     pub(crate) by: Party,
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndshm_sync::MemberId;
 
-use super::part::Part;
+use super::part::Selection;
 use super::progression::Progression;
 
 const HELD: u64 = 1 << 31;
@@ -109,16 +109,16 @@ impl Entry<'_> {
 
     /// Of an array of that shape.
     #[allow(clippy::cast_possible_truncation, reason = "written from a usize")]
-    pub(crate) fn part(self, shape: &[usize]) -> Part {
+    pub(crate) fn part(self, shape: &[usize]) -> Selection {
         let axes = self.0[FIRST_AXIS..].as_chunks::<3>().0;
         let axis = |words: &[AtomicU64; 3]| {
             Progression::from_words(words.each_ref().map(|w| w.load(Ordering::Relaxed) as usize))
         };
-        Part::new(shape, axes.iter().map(axis))
+        Selection::new(shape, axes.iter().map(axis))
     }
 
     /// Makes it out, by the holder of the table's lock: fields first, then one store that counts.
-    pub(crate) fn write(self, part: &Part, state: State, by: Party) {
+    pub(crate) fn write(self, part: &Selection, state: State, by: Party) {
         self.0[2].store(by.thread, Ordering::Relaxed);
         if let State::Waiting(_, ticket) = state {
             self.0[1].store(ticket, Ordering::Relaxed);
@@ -170,7 +170,7 @@ mod tests {
         let entry = Entry(&words);
         assert_eq!(entry.state(), None);
         let shape = [5, 6];
-        let part = Part::new(&shape, [Progression::new(1, 2, 2), Progression::new(0, 6, 1)]);
+        let part = Selection::new(&shape, [Progression::new(1, 2, 2), Progression::new(0, 6, 1)]);
         let by = Party { member: MemberId::from_bits(3 << 32 | 1019).unwrap(), thread: 7 };
         for mode in [Mode::Shared, Mode::Exclusive, Mode::Atomic] {
             for state in

@@ -289,7 +289,7 @@ impl<G> ClaimError<G> {
 impl Poison {
     pub(crate) fn explain(&self, members: &Members<'_>) -> PoisonedPart {
         let &Self { by, panicked, part } = self;
-        PoisonedPart { part, member: members.describe(by), panicked }
+        PoisonedPart { part: part.into(), member: members.describe(by), panicked }
     }
 }
 
@@ -307,7 +307,7 @@ impl Refused {
             }
             Self::Full => ClaimError::Full { most: ENTRIES },
             Self::Busy { by } => {
-                ClaimError::Busy { part: wants[0].0, by: by.map(|by| members.describe(by)) }
+                ClaimError::Busy { part: wants[0].0.into(), by: by.map(|by| members.describe(by)) }
             }
             Self::Forked => ClaimError::Forked,
         }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Axis, Dimension};
 
 use super::error::ClaimError;
+use super::held::Claim;
 use super::part::Part;
-use super::table::Claim;
 use super::whole::Whole;
 use crate::array::SharedArray;
 use crate::element::Element;
@@ -122,7 +122,7 @@ pub struct WriteGuard<'a, T, D, W = D> {
     /// 2. Is lent only by reference, so that nothing outlives `claim`.
     view: ArrayViewMut<'a, T, D>,
     claim: Claim<'a>,
-    whole: Whole<W>,
+    whole: &'a SharedArray<T, W>,
     /// Dropped last: what the others refer to, where nobody else keeps it.
     keep: Option<Arc<SharedArray<T, W>>>,
     not_send: PhantomData<*const ()>,
@@ -155,8 +155,8 @@ impl<'a, T: Element, D: Dimension, W: Dimension> ReadGuard<'a, T, D, W> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn part(&self) -> &Part {
-        self.claim.part()
+    pub fn part(&self) -> Part {
+        self.claim.selection().into()
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
@@ -169,7 +169,7 @@ impl<'a, T: Element, D: Dimension, W: Dimension> ReadGuard<'a, T, D, W> {
     /// ```
     #[must_use]
     pub fn row_range(&self) -> Range<usize> {
-        self.claim.part().rows()
+        self.claim.selection().rows()
     }
 }
 
@@ -177,7 +177,7 @@ impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
     pub(crate) const fn new(
         view: ArrayViewMut<'a, T, D>,
         claim: Claim<'a>,
-        whole: Whole<W>,
+        whole: &'a SharedArray<T, W>,
     ) -> Self {
         Self { view, claim, whole, keep: None, not_send: PhantomData }
     }
@@ -199,8 +199,8 @@ impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub const fn part(&self) -> &Part {
-        self.claim.part()
+    pub fn part(&self) -> Part {
+        self.claim.selection().into()
     }
 
     /// Which rows of the whole array these are. Row 0 of the guard is the first of them.
@@ -214,7 +214,7 @@ impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
     /// ```
     #[must_use]
     pub fn row_range(&self) -> Range<usize> {
-        self.claim.part().rows()
+        self.claim.selection().rows()
     }
 
     /// Sets each element to what `f` makes of its index in the whole array.
@@ -227,9 +227,10 @@ impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fill_with_index(&mut self, mut f: impl FnMut(W::Pattern) -> T) {
+        let whole = Whole::of(self.whole);
         let Some(fast) = fastest_axis(&self.view) else {
             for element in &mut self.view {
-                *element = f(self.whole.index(element).into_pattern());
+                *element = f(whole.index(element).into_pattern());
             }
             return;
         };
@@ -238,10 +239,10 @@ impl<'a, T: Element, D: Dimension, W: Dimension> WriteGuard<'a, T, D, W> {
         for lane in self.view.lanes_mut(Axis(fast)) {
             let mut lane = lane.into_iter();
             let Some(first) = lane.next() else { return };
-            let start = self.whole.index(first);
+            let start = whole.index(first);
             *first = f(start.clone().into_pattern());
             let Some(second) = lane.next() else { continue };
-            let (axis, step) = self.whole.step(&start, second);
+            let (axis, step) = whole.step(&start, second);
             let mut index = start;
             for element in std::iter::once(second).chain(lane) {
                 index[axis] = index[axis].wrapping_add_signed(step);

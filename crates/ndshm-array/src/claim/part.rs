@@ -9,6 +9,15 @@ use super::progression::Progression;
 /// differ in those alone overlap.
 pub(crate) const MOST_AXES: usize = 6;
 
+/// A part of an array, as those have it who claim: along each axis the indices that it has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Selection {
+    axes: [Progression; MOST_AXES],
+    ndim: u8,
+    /// A bit for each axis of which it has all.
+    whole: u8,
+}
+
 /// A part of an array: along each axis the indices that it has, as a slice would say.
 ///
 /// ```
@@ -22,15 +31,10 @@ pub(crate) const MOST_AXES: usize = 6;
 /// assert_eq!(held.rows(), 0..10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Part {
-    axes: [Progression; MOST_AXES],
-    ndim: u8,
-    /// A bit for each axis of which it has all.
-    whole: u8,
-}
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Part(Box<Selection>);
 
-impl Part {
+impl Selection {
     /// These indices of an array of that shape; of further axes all.
     pub(crate) fn new(shape: &[usize], axes: impl IntoIterator<Item = Progression>) -> Self {
         let ndim = shape.len().min(MOST_AXES);
@@ -58,18 +62,7 @@ impl Part {
     }
 
     /// Along the first axis, from the first row that it has any of to the one after the last.
-    ///
-    /// ```
-    /// use ndshm_array::{ClaimError, SharedArray1};
-    ///
-    /// let a = SharedArray1::<f64>::zeros(10)?;
-    /// let _guard = a.claim_mut(3..7)?;
-    /// let Err(ClaimError::Own { held, part }) = a.claim_mut(5..) else { unreachable!() };
-    /// assert_eq!((held.rows(), part.rows()), (3..7, 5..10));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn rows(&self) -> Range<usize> {
+    pub(crate) fn rows(&self) -> Range<usize> {
         match self.axes().first() {
             None => 0..1,
             Some(rows) if rows.is_empty() => rows.first()..rows.first(),
@@ -110,6 +103,30 @@ impl Part {
     }
 }
 
+impl Part {
+    /// Along the first axis, from the first row that it has any of to the one after the last.
+    ///
+    /// ```
+    /// use ndshm_array::{ClaimError, SharedArray1};
+    ///
+    /// let a = SharedArray1::<f64>::zeros(10)?;
+    /// let _guard = a.claim_mut(3..7)?;
+    /// let Err(ClaimError::Own { held, part }) = a.claim_mut(5..) else { unreachable!() };
+    /// assert_eq!((held.rows(), part.rows()), (3..7, 5..10));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn rows(&self) -> Range<usize> {
+        self.0.rows()
+    }
+}
+
+impl From<Selection> for Part {
+    fn from(selection: Selection) -> Self {
+        Self(Box::new(selection))
+    }
+}
+
 /// Whether it is just those rows, of all else everything.
 ///
 /// ```
@@ -117,19 +134,31 @@ impl Part {
 /// use ndshm_array::SharedArray2;
 ///
 /// let a = SharedArray2::<f64>::zeros((4, 6))?;
-/// assert_eq!(*a.claim(1..3)?.part(), 1..3);
-/// assert_ne!(*a.claim(s![1..3, 1..])?.part(), 1..3);
+/// assert_eq!(a.claim(1..3)?.part(), 1..3);
+/// assert_ne!(a.claim(s![1..3, 1..])?.part(), 1..3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl PartialEq<Range<usize>> for Part {
     fn eq(&self, rows: &Range<usize>) -> bool {
-        self.is_of_whole_rows()
-            && self.axes().first().is_none_or(|axis| axis.step() == 1)
-            && self.rows() == *rows
+        self.0.is_of_whole_rows()
+            && self.0.axes().first().is_none_or(|axis| axis.step() == 1)
+            && self.0.rows() == *rows
     }
 }
 
 impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_of_whole_rows() {
             return match self.axes().first() {
@@ -145,7 +174,7 @@ impl fmt::Display for Part {
     }
 }
 
-impl fmt::Debug for Part {
+impl fmt::Debug for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -167,11 +196,11 @@ mod tests {
         })
     }
 
-    fn part() -> impl Strategy<Value = Part> {
-        (axis(SHAPE[0]), axis(SHAPE[1])).prop_map(|(i, j)| Part::new(&SHAPE, [i, j]))
+    fn part() -> impl Strategy<Value = Selection> {
+        (axis(SHAPE[0]), axis(SHAPE[1])).prop_map(|(i, j)| Selection::new(&SHAPE, [i, j]))
     }
 
-    fn elements(part: &Part) -> BTreeSet<[usize; 2]> {
+    fn elements(part: &Selection) -> BTreeSet<[usize; 2]> {
         let all = (0..SHAPE[0]).flat_map(|i| (0..SHAPE[1]).map(move |j| [i, j]));
         all.filter(|index| part.axes().iter().zip(index).all(|(a, i)| a.contains(*i))).collect()
     }
@@ -186,25 +215,25 @@ mod tests {
             if let Some((axis, both)) = a.joined(&b).filter(|_| !a.is_empty() && !b.is_empty()) {
                 let mut axes = [a.axes()[0], a.axes()[1]];
                 axes[axis] = both;
-                prop_assert_eq!(elements(&Part::new(&SHAPE, axes)), &x | &y);
+                prop_assert_eq!(elements(&Selection::new(&SHAPE, axes)), &x | &y);
             }
         }
     }
 
     #[test]
     fn it_reads_as_rows_where_it_is_of_whole_rows() {
-        assert_eq!(Part::whole(&SHAPE).to_string(), "rows 0..6");
-        assert_eq!(Part::new(&SHAPE, [Progression::new(1, 2, 3)]).to_string(), "rows 1..5;3");
+        assert_eq!(Selection::whole(&SHAPE).to_string(), "rows 0..6");
+        assert_eq!(Selection::new(&SHAPE, [Progression::new(1, 2, 3)]).to_string(), "rows 1..5;3");
         let tile = [Progression::new(1, 2, 1), Progression::new(0, 3, 1)];
-        assert_eq!(Part::new(&SHAPE, tile).to_string(), "[1..3, 0..3]");
-        assert_eq!(Part::whole(&[]).to_string(), "the element");
-        assert_eq!(Part::whole(&[2; 6]).to_string(), "rows 0..2");
+        assert_eq!(Selection::new(&SHAPE, tile).to_string(), "[1..3, 0..3]");
+        assert_eq!(Selection::whole(&[]).to_string(), "the element");
+        assert_eq!(Selection::whole(&[2; 6]).to_string(), "rows 0..2");
     }
 
     #[test]
     fn one_element_overlaps_itself_and_axes_beyond_the_sixth_are_whole() {
-        assert!(Part::whole(&[]).overlaps(&Part::whole(&[])));
-        assert!(Part::whole(&[2; 9]).overlaps(&Part::whole(&[2; 9])));
-        assert!(!Part::whole(&[2, 2, 2, 2, 2, 2, 0]).overlaps(&Part::whole(&[2; 7])));
+        assert!(Selection::whole(&[]).overlaps(&Selection::whole(&[])));
+        assert!(Selection::whole(&[2; 9]).overlaps(&Selection::whole(&[2; 9])));
+        assert!(!Selection::whole(&[2, 2, 2, 2, 2, 2, 0]).overlaps(&Selection::whole(&[2; 7])));
     }
 }

@@ -131,7 +131,7 @@ fn bezout(a: i128, b: i128) -> (i128, i128) {
         r = (r.1, r.0 - q * r.1);
         s = (s.1, s.0 - q * s.1);
     }
-    r.0.signum().eq(&1).then_some((r.0, s.0)).unwrap_or((-r.0, -s.0))
+    if r.0 > 0 { (r.0, s.0) } else { (-r.0, -s.0) }
 }
 
 /// As a slice is written.

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use ndshm_sync::RawMutex;
 
 use super::entry::{Mode, State};
-use super::part::Part;
+use super::part::Selection;
 use super::table::{ClaimTable, Head, table_len};
 
 /// A private copy of a table.
@@ -20,7 +20,7 @@ pub(crate) struct TableCopy {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     pub(crate) by: ndshm_sync::MemberId,
-    pub(crate) part: Part,
+    pub(crate) part: Selection,
     pub(crate) mode: Mode,
     pub(crate) waiting: bool,
     /// It stands for a part that somebody left half-changed.

@@ -6,7 +6,7 @@ use std::ops::{
 
 use ndarray::{Axis, Dimension, IxDyn, RawArrayViewMut, Slice, SliceArg, SliceInfo, SliceInfoElem};
 
-use super::part::Part;
+use super::part::Selection;
 use super::progression::Progression;
 
 /// What of an array a claim is of: a range of rows (indices along the first axis), or a slice as
@@ -29,7 +29,7 @@ pub trait Select<D: Dimension>: sealed::Sealed {
 
     /// Which part of an array of that shape.
     #[doc(hidden)]
-    fn part(&self, shape: &[usize]) -> Result<Part, Outside>;
+    fn part(&self, shape: &[usize]) -> Result<Selection, Outside>;
 
     /// The same of a view of all of it; after `part` has found it within.
     #[doc(hidden)]
@@ -56,11 +56,11 @@ macro_rules! rows {
         impl<D: Dimension> Select<D> for $range {
             type Dim = D;
 
-            fn part(&self, shape: &[usize]) -> Result<Part, Outside> {
+            fn part(&self, shape: &[usize]) -> Result<Selection, Outside> {
                 rows(self, shape).map(|rows| match shape {
                     // Without axes no view of it can be empty: even no rows show the element.
-                    [] => Part::whole(shape),
-                    _ => Part::new(shape, [Progression::new(rows.start, rows.len(), 1)]),
+                    [] => Selection::whole(shape),
+                    _ => Selection::new(shape, [Progression::new(rows.start, rows.len(), 1)]),
                 })
             }
 
@@ -119,7 +119,7 @@ where
 {
     type Dim = E;
 
-    fn part(&self, shape: &[usize]) -> Result<Part, Outside> {
+    fn part(&self, shape: &[usize]) -> Result<Selection, Outside> {
         slice(self.as_ref(), shape)
     }
 
@@ -134,7 +134,7 @@ impl sealed::Sealed for &[SliceInfoElem] {}
 impl Select<IxDyn> for &[SliceInfoElem] {
     type Dim = IxDyn;
 
-    fn part(&self, shape: &[usize]) -> Result<Part, Outside> {
+    fn part(&self, shape: &[usize]) -> Result<Selection, Outside> {
         slice(self, shape)
     }
 
@@ -144,7 +144,7 @@ impl Select<IxDyn> for &[SliceInfoElem] {
 }
 
 /// As ndarray understands a slice; what it would panic at is an error.
-fn slice(elements: &[SliceInfoElem], shape: &[usize]) -> Result<Part, Outside> {
+fn slice(elements: &[SliceInfoElem], shape: &[usize]) -> Result<Selection, Outside> {
     let axes = elements.iter().filter(|element| !matches!(element, SliceInfoElem::NewAxis));
     let mut given = Vec::with_capacity(shape.len());
     for (axis, element) in axes.enumerate() {
@@ -153,7 +153,7 @@ fn slice(elements: &[SliceInfoElem], shape: &[usize]) -> Result<Part, Outside> {
         };
         given.push(indices(element, axis, len)?);
     }
-    Ok(Part::new(shape, given))
+    Ok(Selection::new(shape, given))
 }
 
 fn indices(element: &SliceInfoElem, axis: usize, len: usize) -> Result<Progression, Outside> {
@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn ranges_resolve_as_slices_do() {
-        let of = |outcome: Result<Part, Outside>| outcome.map(|p| p.rows()).map_err(|o| o.asked);
+        let of =
+            |outcome: Result<Selection, Outside>| outcome.map(|p| p.rows()).map_err(|o| o.asked);
         let shape = [5_usize];
         assert_eq!(of(Select::<IxDyn>::part(&(..), &shape)), Ok(0..5));
         assert_eq!(of(Select::<IxDyn>::part(&(2..=3), &shape)), Ok(2..4));
@@ -247,6 +248,7 @@ mod tests {
         assert_eq!(of(Select::<IxDyn>::part(&(..=usize::MAX), &shape)), Err(0..isize::MAX));
         #[allow(clippy::reversed_empty_ranges, reason = "what is refused")]
         let backwards = 3..2;
-        assert_eq!(of(Select::<IxDyn>::part(&backwards, &shape)), Err(3..2));
+        let asked = of(Select::<IxDyn>::part(&backwards, &shape)).unwrap_err();
+        assert_eq!((asked.start, asked.end), (3, 2));
     }
 }

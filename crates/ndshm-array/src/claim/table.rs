@@ -9,7 +9,7 @@ use ndshm_sync::{EventCount, MemberId, Members, RawMutex};
 use super::circle;
 use super::entry::{self, Entry, Mode, Party, State};
 use super::lock::Locked;
-use super::part::{MOST_AXES, Part};
+use super::part::{MOST_AXES, Part, Selection};
 
 /// Claims that can be outstanding at once, those who wait and poisoned parts included.
 pub(crate) const ENTRIES: usize = 1024;
@@ -80,7 +80,7 @@ pub(crate) const fn table_words(axes: usize) -> usize {
 pub(crate) struct ClaimTable<'a> {
     pub(super) head: &'a Head,
     words: &'a [AtomicU64],
-    shape: &'a [usize],
+    pub(super) shape: &'a [usize],
 }
 
 /// What to do about a part that somebody else has claimed.
@@ -108,18 +108,18 @@ impl Patience {
 }
 
 /// A part, and what for.
-pub(crate) type Want = (Part, Mode);
+pub(crate) type Want = (Selection, Mode);
 
 /// A part that somebody left half-changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Poison {
     pub(crate) by: MemberId,
     pub(crate) panicked: bool,
-    pub(crate) part: Part,
+    pub(crate) part: Selection,
 }
 
 /// Why there is no claim.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Refused {
     /// This member holds a part that overlaps, or has waited for it for longer; and time is up.
     Overlap {
@@ -176,7 +176,7 @@ impl<'a> ClaimTable<'a> {
         for (i, (part, mode)) in wants.iter().enumerate() {
             let clash = |(other, of): &&Want| mode.excludes(*of) && part.overlaps(other);
             if let Some((held, _)) = wants[..i].iter().find(clash) {
-                return Err(Refused::Own { part: *part, held: *held });
+                return Err(Refused::Own { part: (*part).into(), held: (*held).into() });
             }
         }
         let me = Party { member: members.me(), thread: this_thread() };
@@ -248,11 +248,14 @@ impl<'a> ClaimTable<'a> {
             match state {
                 State::Poisoned { panicked } => found.add(wants, by.member, panicked, held),
                 // Told before any other: that one might be waiting for this thread.
-                State::Held(_) if by == me => return Err(Refused::Own { part, held }),
+                State::Held(_) if by == me => {
+                    return Err(Refused::Own { part: part.into(), held: held.into() });
+                }
                 State::Waiting(..) if self.waits_for(me, &(held, mode)) => {}
                 _ if found.blocked.is_some() => {}
                 _ if members.is_alive(by.member) => {
                     let waits = matches!(state, State::Waiting(..));
+                    let (part, held) = (part.into(), held.into());
                     found.blocked = Some(Refused::Overlap { part, held, by: by.member, waits });
                 }
                 State::Held(mode) => {
@@ -328,7 +331,7 @@ impl<'a> ClaimTable<'a> {
     /// parts of nothing or within other poisoned parts, and joins those of one member that follow
     /// each other. By the holder of the lock.
     fn sweep(self, members: &Members<'_>) {
-        let mut kept: Vec<(Entry<'_>, Part, MemberId, bool)> = Vec::new();
+        let mut kept: Vec<(Entry<'_>, Selection, MemberId, bool)> = Vec::new();
         for (entry, state, by) in self.entries() {
             let panicked = match state {
                 State::Poisoned { panicked } => panicked,
@@ -373,7 +376,7 @@ impl<'a> ClaimTable<'a> {
 
     /// All that is claimed to be written, or poisoned; for one that cannot write a claim. A claim of the
     /// dead is poison that nobody has met yet.
-    pub(crate) fn written(self) -> impl Iterator<Item = (Part, State, MemberId)> {
+    pub(crate) fn written(self) -> impl Iterator<Item = (Selection, State, MemberId)> {
         self.entries().filter_map(|(entry, state, by)| {
             let writes = match state {
                 State::Held(mode) => mode != Mode::Shared,
@@ -385,7 +388,11 @@ impl<'a> ClaimTable<'a> {
     }
 
     /// Clears the poison of the parts that this one covers; whether that was all it overlaps.
-    fn clear_poison(self, members: &Members<'static>, part: &Part) -> Result<bool, Refused> {
+    pub(super) fn clear_poison(
+        self,
+        members: &Members<'static>,
+        part: &Selection,
+    ) -> Result<bool, Refused> {
         let _locked = Locked::new(self.head, members, Patience::Until(None))?;
         let mut all = true;
         for (entry, state, _) in self.entries() {
@@ -418,7 +425,7 @@ impl<'a> ClaimTable<'a> {
         })
     }
 
-    fn entry(self, index: usize) -> Entry<'a> {
+    pub(super) fn entry(self, index: usize) -> Entry<'a> {
         let len = self.words.len() / ENTRIES;
         Entry(&self.words[index * len..][..len])
     }
@@ -430,7 +437,7 @@ impl<'a> ClaimTable<'a> {
 }
 
 impl Found {
-    fn add(&mut self, wants: &[Want], by: MemberId, panicked: bool, part: Part) {
+    fn add(&mut self, wants: &[Want], by: MemberId, panicked: bool, part: Selection) {
         let covers = |(want, mode): &Want| *mode == Mode::Exclusive && want.covers(&part);
         self.mends |= wants.iter().any(covers);
         self.poison.push(Poison { by, panicked, part });
@@ -466,56 +473,6 @@ impl Drop for Waiting<'_, '_> {
             // Others may have waited for this one.
             self.table.head.released.notify_all(self.members);
         }
-    }
-}
-
-/// A claim that this process holds; dropping it releases.
-#[derive(Debug)]
-pub(crate) struct Claim<'a> {
-    table: ClaimTable<'a>,
-    members: &'a Members<'static>,
-    /// # Invariants
-    ///
-    /// 1. The entry of this index is held by `members` until this value is dropped.
-    index: usize,
-    part: Part,
-    mode: Mode,
-    panicking: bool,
-}
-
-impl<'a> Claim<'a> {
-    /// Of what [`ClaimTable::claim`] granted.
-    pub(crate) fn new(
-        table: ClaimTable<'a>,
-        members: &'a Members<'static>,
-        index: usize,
-        (part, mode): Want,
-    ) -> Self {
-        Self { table, members, index, part, mode, panicking: std::thread::panicking() }
-    }
-
-    pub(crate) const fn part(&self) -> &Part {
-        &self.part
-    }
-
-    pub(crate) fn clear_poison(&self) -> Result<bool, Refused> {
-        self.table.clear_poison(self.members, &self.part)
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        if !self.members.is_mine() {
-            return; // In a forked child: the claim is the parent's.
-        }
-        // The entry is this claim's own (index invariant 1), and nobody takes it from the living.
-        let entry = self.table.entry(self.index);
-        if self.mode == Mode::Exclusive && !self.panicking && std::thread::panicking() {
-            entry.set(State::Poisoned { panicked: true }, self.members.me());
-        } else {
-            entry.free();
-        }
-        self.table.head.released.notify_all(self.members);
     }
 }
 

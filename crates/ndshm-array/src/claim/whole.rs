@@ -2,6 +2,8 @@
 
 use ndarray::Dimension;
 
+use crate::array::SharedArray;
+use crate::element::Element;
 use crate::npy::Order;
 
 /// An array, as far as it takes to tell an element's index from its address.
@@ -14,8 +16,9 @@ pub(crate) struct Whole<W> {
 }
 
 impl<W: Dimension> Whole<W> {
-    pub(crate) fn new<T>(base: *const T, shape: W, order: Order) -> Self {
-        Self { base: base.addr(), shape, order }
+    pub(crate) fn of<T: Element>(array: &SharedArray<T, W>) -> Self {
+        let base = array.segment().data().as_ptr().addr();
+        Self { base, shape: array.raw_dim(), order: array.order() }
     }
 
     /// The index of an element of the array. A division for each axis.
@@ -51,7 +54,8 @@ mod tests {
     fn an_address_tells_the_index() {
         for (order, fortran) in [(Order::C, false), (Order::F, true)] {
             let a = Array::<u16, Ix3>::zeros((2, 3, 4).set_f(fortran));
-            let whole = Whole::new(a.as_ptr(), a.raw_dim(), order);
+            let base = a.as_ptr().addr();
+            let whole = Whole { base, shape: a.raw_dim(), order };
             for (index, element) in a.indexed_iter() {
                 assert_eq!(whole.index(element).into_pattern(), index);
             }

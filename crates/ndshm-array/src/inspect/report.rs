@@ -117,7 +117,7 @@ impl SegmentFile {
                 let roster = Roster::read(&self.file, control).map_err(bad)?;
                 let claims = table.seen(&array.shape).into_iter().map(|seen| {
                     Ok(ClaimReport {
-                        part: seen.part,
+                        part: seen.part.into(),
                         mode: seen.mode,
                         waiting: seen.waiting,
                         poisoned: seen.poisoned,

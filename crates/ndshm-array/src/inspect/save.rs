@@ -9,7 +9,7 @@ use ndshm_buffer::SharedBuffer;
 
 use super::error::WholeError;
 use super::file::{Contents, SegmentFile};
-use crate::claim::{Claim, Mode, Part, Patience, PoisonedPart};
+use crate::claim::{Claim, Mode, Patience, PoisonedPart, Selection};
 use crate::error::SaveError;
 use crate::format::Kind;
 use crate::npy::{NpyHeader, write_npy_with};
@@ -59,10 +59,10 @@ impl SegmentFile {
             return Err(crate::error::OpenError::Replaced { segment: label }.into());
         }
         let (table, members) = segment.claims(&array.shape).ok_or_else(no_claims)?;
-        let (wants, mut at) = ([(Part::whole(&array.shape), Mode::Shared)], [0]);
+        let (wants, mut at) = ([(Selection::whole(&array.shape), Mode::Shared)], [0]);
         let claimed = table.claim(members, &wants, &mut at, Patience::timeout(timeout));
         let poison = claimed.map_err(|e| WholeError::Claim(e.explain(&wants, members)))?;
-        let claim = Claim::new(table, members, at[0], wants[0]);
+        let claim = Claim::new(&segment, &array.shape, at[0], Mode::Shared);
         let parts: Vec<_> = poison.iter().map(|poison| poison.explain(members)).collect();
         let result = f(&parts);
         drop(claim);
