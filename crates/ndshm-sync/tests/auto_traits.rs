@@ -48,8 +48,8 @@ is!(Sync: Guard);
 is!(Send: LockError<()>, LayoutError, JoinError, BarrierError, OnceError, Inspection);
 is!(Sync: LockError<()>, LayoutError, JoinError, BarrierError, OnceError, Inspection);
 // A panic with a lock held poisons it; one in an initialiser leaves nothing.
-is!(UnwindSafe: Mutex<'static, u64>, OnceCell<'static, u64>, Once<'static>);
-is!(RefUnwindSafe: Mutex<'static, u64>, OnceCell<'static, u64>, Once<'static>);
+is!(UnwindSafe: Members<'static>, Mutex<'static, u64>, OnceCell<'static, u64>, Once<'static>);
+is!(RefUnwindSafe: Members<'static>, Mutex<'static, u64>, OnceCell<'static, u64>, Once<'static>);
 #[cfg(feature = "lock_api")]
 is!(Send: ndshm_sync::BoundMutex<'static>);
 #[cfg(feature = "lock_api")]

@@ -18,6 +18,7 @@ mod table;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence, fence};
 use std::time::Duration;
@@ -82,6 +83,10 @@ pub struct Members<'a> {
     cursor: AtomicUsize,
     bytes: PhantomData<&'a Table>,
 }
+
+// No panic leaves it half-changed: it changes by single stores, and what the kernel does.
+impl UnwindSafe for Members<'_> {}
+impl RefUnwindSafe for Members<'_> {}
 
 // SAFETY: the table is made of atomics; the rest is `Send`.
 unsafe impl Send for Members<'_> {}
