@@ -20,7 +20,7 @@ pub(crate) type Clock = fn() -> u64;
 
 /// All who take part.
 pub(crate) fn contenders(len: usize, clock: Clock, supply: Supply) -> Vec<Contender<'static>> {
-    let timed = Timed { clock, supply };
+    let timed = Timed { clock, supply, len };
     let ours = |prefault: Prefault| timed.run(move || made(len, prefault.clone()), fill);
     let plain = move || Plain::map(len, 0);
     let populated = move |plain: &mut Plain| {
@@ -71,12 +71,13 @@ pub(crate) fn contenders(len: usize, clock: Clock, supply: Supply) -> Vec<Conten
 struct Timed {
     clock: Clock,
     supply: Supply,
+    len: usize,
 }
 
 /// Whether the kernel has at hand what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Supply {
-    /// Each does the same just before, untimed, and the memory that this gave back is there.
+    /// As much was given back in huge pages just before each.
     AtHand,
     /// Whatever the one before has left: a hypervisor may have to supply what the kernel only seems to have.
     AsItComes,
@@ -90,7 +91,7 @@ impl Timed {
     ) -> Box<dyn FnMut(u64) -> Duration> {
         Box::new(move |count| {
             if self.supply == Supply::AtHand {
-                using(&mut make());
+                fill(&mut made(self.len, Prefault::huge().insist()));
             }
             let mut sum = 0;
             for _ in 0..count {
