@@ -175,8 +175,10 @@ impl Draft<'_> {
         region: Region,
         fd: OwnedFd,
     ) -> Result<(Arc<Mapping>, SegmentId), CreateError> {
-        sys::lock(fd.as_fd(), PRESENCE, Lock::Shared)
-            .map_err(|source| self.os("mark it as in use", source))?;
+        if self.place.is_some() {
+            sys::lock(fd.as_fd(), PRESENCE, Lock::Shared)
+                .map_err(|source| self.os("mark it as in use", source))?;
+        }
         let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         let id = SegmentId::of(&facts);
         let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {

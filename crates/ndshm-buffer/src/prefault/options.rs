@@ -81,6 +81,11 @@ impl Prefault {
         self.kind == Kind::None
     }
 
+    /// Whether to reserve is all there is to do: nowhere in particular, and nobody wants to be told.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_none() && self.placement == Placement::FirstTouch && self.progress.is_none()
+    }
+
     /// Pages are reserved and not mapped: a first touch finds one, and a page fault later. This is the default.
     ///
     /// ```

@@ -40,6 +40,10 @@ impl Job<'_> {
     ///
     /// Where the progress callback does.
     pub(crate) fn run(&self, bytes: Range<usize>) -> Result<Prefaulted, Failure> {
+        if let (true, Some(fd)) = (self.prefault.is_plain(), self.reserve) {
+            // Nothing to share out, and most segments are small: threads and their locks would take as long.
+            return reserve(fd, &bytes).map(|()| Prefaulted::reserved(bytes.len()));
+        }
         let (nodes, placed) = self.nodes();
         self.run_on(nodes, placed, bytes)
     }
@@ -84,6 +88,10 @@ impl Job<'_> {
             count => (nodes, Placed::Nodes(count)),
         }
     }
+}
+
+fn reserve(fd: BorrowedFd<'_>, bytes: &Range<usize>) -> Result<(), Failure> {
+    sys::reserve(fd, bytes).map_err(|source| Failure { step: "reserve it", source })
 }
 
 /// A job under way.
@@ -245,8 +253,7 @@ impl Work<'_> {
     }
 
     fn reserve(&self, block: &Range<usize>) -> Result<(), Failure> {
-        let Some(fd) = self.job.reserve else { return Ok(()) };
-        sys::reserve(fd, block).map_err(|source| Failure { step: "reserve it", source })
+        self.job.reserve.map_or(Ok(()), |fd| reserve(fd, block))
     }
 
     /// The node for the block that begins there.

@@ -47,13 +47,22 @@ impl Region {
             .checked_next_multiple_of(if len < BLOCK { super::page_size() } else { BLOCK })
             .filter(|&whole| len > 0 && whole <= isize::MAX as usize - BLOCK)
             .ok_or_else(too_long)?;
+        let protection = protection(writable);
+        if len < BLOCK {
+            // SAFETY: a null address lets the kernel choose a range that nothing occupies.
+            let start =
+                unsafe { mmap(ptr::null_mut(), whole, protection, MapFlags::SHARED, fd, 0) }?;
+            // A successful mmap without MAP_FIXED never returns the null page.
+            let start = NonNull::new(start.cast::<u8>()).ok_or(Errno::NOMEM)?;
+            return Ok(Self { start, len, outer: start, outer_len: whole });
+        }
         let mut region = Self::take(whole, len)?;
 
         let at = region.start.as_ptr().cast();
         let flags = MapFlags::SHARED | MapFlags::FIXED;
         // SAFETY: `at .. at + whole` lies in the range that `take` took from the kernel for this region alone
         // (invariant 4), so MAP_FIXED replaces nothing that anyone else uses, and no reference into it exists yet.
-        unsafe { mmap(at, whole, protection(writable), flags, fd, 0) }?;
+        unsafe { mmap(at, whole, protection, flags, fd, 0) }?;
         region.trim(whole);
         Ok(region)
     }
@@ -63,17 +72,16 @@ impl Region {
         if len < BLOCK { super::page_size() } else { 2 * BLOCK }
     }
 
-    /// Takes addresses, without memory behind them, in which `whole` bytes can begin where they should.
+    /// Takes addresses, without memory behind them, in which `whole` bytes can begin at a block.
     fn take(whole: usize, len: usize) -> io::Result<Self> {
-        let huge = len >= BLOCK;
-        let outer_len = if huge { whole + BLOCK } else { whole };
+        let outer_len = whole + BLOCK;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a null address lets the kernel choose a range that nothing occupies.
         let outer =
             unsafe { mmap_anonymous(ptr::null_mut(), outer_len, ProtFlags::empty(), flags) }?;
         // A successful mmap without MAP_FIXED never returns the null page.
         let outer = NonNull::new(outer.cast::<u8>()).ok_or(Errno::NOMEM)?;
-        let skip = if huge { outer.align_offset(BLOCK) } else { 0 };
+        let skip = outer.align_offset(BLOCK);
         // SAFETY: `skip` is less than BLOCK: `outer` is page-aligned and the step of `align_offset` is one byte, so the
         // result, which exists, stays inside the `whole + BLOCK` bytes just mapped.
         let start = unsafe { outer.add(skip) };
