@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let path = ndshm_fuzz::directory().join("m.npy");
     fs::write(&path, bytes).unwrap();
+    ndshm_fuzz::look(&path);
     let Ok(mut file) = NpyFile::open(&path) else { return };
     // A header that is believed has its data behind it.
     assert!(file.len() <= bytes.len());

@@ -26,6 +26,7 @@ static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 fuzz_target!(|changes: &[u8]| {
     let path = ndshm_fuzz::directory().join(format!("ndshm.{NAME}"));
     spoil(&path, changes).unwrap();
+    ndshm_fuzz::look(&path);
     let options: ArrayOptions<f64, Ix2> = SharedArray::options();
     let options = options.dir(ndshm_fuzz::directory());
     // SAFETY: nobody else has the name; whatever the bytes are, no access leaves the mapping.
@@ -35,6 +36,7 @@ fuzz_target!(|changes: &[u8]| {
     // SAFETY: as above.
     if let Ok(a) = unsafe { options.read_only(true).open(NAME) } {
         assert!(a.read().is_err());
+        let _ = a.snapshot(Duration::from_micros(200)).map_err(said);
     }
     let options: ArrayOptions<u8, IxDyn> = SharedArray::options();
     // SAFETY: as above.

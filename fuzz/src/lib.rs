@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use ndshm_array::inspect::SegmentFile;
+
 /// The scratch directory on a memory filesystem that `ci/fuzz.sh` makes and removes.
 pub fn directory() -> &'static Path {
     static DIRECTORY: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
@@ -11,4 +13,15 @@ pub fn directory() -> &'static Path {
             .into()
     });
     &DIRECTORY
+}
+
+/// Looks at whatever there is as one who takes no part: who holds what, and some numbers.
+pub fn look(path: &Path) {
+    let Ok(file) = SegmentFile::open(path) else { return };
+    let _ = file.report();
+    if let Ok(plane) = file.plane(&[]) {
+        let mut seen = 0_usize;
+        let _ = plane.for_each(|_, _, _| seen += 1);
+        assert!(seen <= plane.rows() * plane.cols());
+    }
 }
