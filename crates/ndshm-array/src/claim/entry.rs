@@ -117,6 +117,16 @@ impl Entry<'_> {
         Selection::new(shape, axes.iter().map(axis))
     }
 
+    /// True where along some axis one ends before the other begins: most that are not in each other's way,
+    /// told without reading all of the part.
+    pub(crate) fn is_apart(self, from: &Selection) -> bool {
+        let axes = self.0[FIRST_AXIS..].as_chunks::<3>().0;
+        axes.iter().zip(from.axes()).any(|([first, last, _], indices)| {
+            let [first, last] = [first, last].map(|word| word.load(Ordering::Relaxed));
+            last < indices.first() as u64 || (indices.last() as u64) < first
+        })
+    }
+
     /// Makes it out, by the holder of the table's lock: fields first, then one store that counts.
     pub(crate) fn write(self, part: &Selection, state: State, by: Party) {
         self.0[2].store(by.thread, Ordering::Relaxed);
@@ -179,6 +189,11 @@ mod tests {
                 entry.write(&part, state, by);
                 assert_eq!((entry.state(), entry.part(&shape)), (Some((state, by)), part));
             }
+        }
+        for first in 0..5 {
+            let other = Selection::new(&shape, [Progression::new(first, 1, 1)]);
+            assert_eq!(entry.is_apart(&other), !(1..=3).contains(&first), "row {first}");
+            assert!(!(entry.is_apart(&other) && part.overlaps(&other)));
         }
         entry.free();
         assert_eq!(entry.state(), None);

@@ -240,8 +240,13 @@ impl<'a> ClaimTable<'a> {
                 State::Waiting(_, other) if ticket.is_some_and(|mine| mine <= other) => continue,
                 State::Waiting(mode, _) => mode,
             };
-            let held = entry.part(self.shape);
             let poisoned = matches!(state, State::Poisoned { .. });
+            let in_the_way =
+                |(part, want): &Want| (poisoned || want.excludes(mode)) && !entry.is_apart(part);
+            if !wants.iter().any(in_the_way) {
+                continue;
+            }
+            let held = entry.part(self.shape);
             let overlapping =
                 |(part, want): &&Want| (poisoned || want.excludes(mode)) && part.overlaps(&held);
             let Some(&(part, _)) = wants.iter().find(overlapping) else { continue };
