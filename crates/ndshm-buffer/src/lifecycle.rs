@@ -103,8 +103,11 @@ pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
         let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
         let now = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
         if SegmentId::of(&now) == SegmentId::of(&facts) {
-            purpose.vet(&facts).map_err(HoldError::Unfit)?;
-            return Ok(Held { dir, fd, facts });
+            purpose.vet(&now).map_err(HoldError::Unfit)?;
+            // The count before may be of a moment when this name was gone and a second one stood alone. The count now
+            // may be of one whose second name is going: the kernel counts before it removes. Hardly ever both.
+            let links = facts.links.max(now.links);
+            return Ok(Held { dir, fd, facts: FileFacts { links, ..now } });
         }
     }
     Err(HoldError::Unstable)

@@ -13,7 +13,7 @@ use super::{Fault, Scene};
 pub(super) const FAULT: Fault = Fault {
     name: "squats",
     rounds: 10_000,
-    counts: &["squats", "opened", "refused", "created", "removed", "collected"],
+    counts: &["squats", "opened", "refused", "created", "removed", "collected", "unlinked"],
     play,
 };
 
@@ -23,18 +23,25 @@ const REFUSED: usize = 2;
 const CREATED: usize = 3;
 const REMOVED: usize = 4;
 const COLLECTED: usize = 5;
+const UNLINKED: usize = 6;
 
 const ACTORS: u64 = 3;
 const BATCH: u64 = 32;
 const SECRET: &[u8] = b"nothing of this is for others";
+/// Behind hard links only. The kernel counts a link less shortly before its name is gone, so a file whose second name
+/// goes in that moment may be opened by it, as if it had been renamed meanwhile.
+const SECOND: &[u8] = b"nor is what has a second name";
 const OVER: usize = 0;
 
 fn play(scene: &Scene) {
-    // A file that links lead to, in the directory itself: hard links do not leave a filesystem.
-    let secret = scene.dir.join("secret");
-    fs::write(&secret, SECRET).expect("cannot write");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o640)).expect("cannot change it");
-    let mut squatter = scene.spawn(|| squat(scene, &secret));
+    // Files that links lead to, in the directory itself: hard links do not leave a filesystem.
+    let [secret, second] = [("secret", SECRET), ("second", SECOND)].map(|(name, text)| {
+        let path = scene.dir.join(name);
+        fs::write(&path, text).expect("cannot write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("cannot change it");
+        path
+    });
+    let mut squatter = scene.spawn(|| squat(scene, &secret, &second));
     let mut actors: Vec<_> = (1..=ACTORS).map(|me| scene.spawn(|| act(scene, me))).collect();
     actors.iter_mut().for_each(|one| {
         while scene.goes_on() {
@@ -45,11 +52,13 @@ fn play(scene: &Scene) {
     scene.word(OVER).store(1, SeqCst);
     scene.ends_well(&mut squatter);
     clear(&scene.dir.join("ndshm.a"));
-    let mode = fs::metadata(&secret).map(|facts| facts.permissions().mode() & 0o7777).ok();
-    scene.check(fs::read(&secret).is_ok_and(|text| text == SECRET) && mode == Some(0o640), || {
-        "what a link led to was changed".to_owned()
-    });
-    let _ = fs::remove_file(&secret);
+    for (path, text) in [(&secret, SECRET), (&second, SECOND)] {
+        let mode = fs::metadata(path).map(|facts| facts.permissions().mode() & 0o7777).ok();
+        scene.check(fs::read(path).is_ok_and(|now| now == text) && mode == Some(0o640), || {
+            "what a link led to was changed".to_owned()
+        });
+        let _ = fs::remove_file(path);
+    }
 }
 
 fn clear(at: &Path) {
@@ -59,7 +68,7 @@ fn clear(at: &Path) {
 }
 
 /// One kind after another; what another actor has put there meanwhile stays for a while.
-fn squat(scene: &Scene, secret: &Path) {
+fn squat(scene: &Scene, secret: &Path, second: &Path) {
     let at = scene.dir.join("ndshm.a");
     let mut rng = scene.rng(99);
     let path = std::ffi::CString::new(at.as_os_str().as_encoded_bytes()).expect("no zeroes");
@@ -79,7 +88,7 @@ fn squat(scene: &Scene, secret: &Path) {
             5 => drop(std::os::unix::net::UnixListener::bind(&at)),
             // The null device, where this process may make one.
             6 => special(libc::S_IFCHR, libc::makedev(1, 3)),
-            7 => drop(fs::hard_link(secret, &at)),
+            7 => drop(fs::hard_link(second, &at)),
             8 => drop(File::create_new(&at)),
             9 => drop(File::create_new(&at).map(|file| file.set_len(1 << 62))),
             10 => {
@@ -135,6 +144,9 @@ fn operation(scene: &Scene, rng: &mut Rng) {
                 let mut bytes = vec![0; opened.len().min(SECRET.len())];
                 let read = opened.read_at(0, &mut bytes);
                 scene.check(read.is_err() || bytes != SECRET, || "a link was followed".to_owned());
+                if read.is_ok() && bytes == SECOND {
+                    scene.count(UNLINKED).fetch_add(1, Relaxed);
+                }
             }
         }
         3 => counted(options.remove("a").is_ok(), REMOVED),
