@@ -182,7 +182,7 @@ impl Draft<'_> {
         let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         let id = SegmentId::of(&facts);
         let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {
-            Ok::<_, CreateError>(Parts { region, fd, capacity: self.options.capacity })
+            Ok::<_, CreateError>(Parts { region, fd, capacity: self.options.capacity, typed: None })
         })?;
         Ok((mapping, id))
     }

@@ -90,15 +90,6 @@ impl Trailer {
         }
         Ok(Some(Self { capacity, len }))
     }
-
-    /// As [`parse`](Self::parse), of an open file.
-    pub(crate) fn of(
-        fd: BorrowedFd<'_>,
-        file_len: u64,
-    ) -> io::Result<Result<Option<Self>, Unreadable>> {
-        let end = sys::read_end(fd, file_len)?;
-        Ok(end.map_or(Ok(None), |end| Self::parse(&end, file_len)))
-    }
 }
 
 /// Grows the segment to at least `len` bytes; gives its length.

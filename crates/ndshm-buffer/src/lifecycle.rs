@@ -7,12 +7,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::{PersistError, RemoveError};
 use crate::id::SegmentId;
 use crate::name::Place;
-use crate::sys::{self, FileFacts, FileKind, LIFECYCLE, Lock, PRESENCE};
+use crate::sys::{self, Bytes, FileFacts, FileKind, LIFECYCLE, Lock, PRESENCE};
 
 /// How often a name may turn out to lead elsewhere before the caller is told.
 const LOOKS: usize = 10_000;
@@ -22,7 +22,8 @@ const LOOKS: usize = 10_000;
 pub(crate) struct Purpose {
     /// Open for writing too.
     pub(crate) writable: bool,
-    /// Keep out everyone else who takes hold.
+    /// What is locked, LIFECYCLE at least: shared by those who attach, exclusively to keep out everyone else.
+    pub(crate) bytes: Bytes,
     pub(crate) lock: Lock,
     /// Wait for whoever keeps this one out; else that is [`HoldError::Busy`].
     pub(crate) patient: bool,
@@ -33,7 +34,6 @@ pub(crate) struct Purpose {
 /// A file that a name leads to for as long as this value holds its LIFECYCLE byte.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) dir: OwnedFd,
     pub(crate) fd: OwnedFd,
     pub(crate) facts: FileFacts,
 }
@@ -62,7 +62,7 @@ pub(crate) enum Unfit {
 }
 
 impl Purpose {
-    /// Checks what can be known before the file is opened, and again what has been opened.
+    /// Refuses what is no file, or belongs to another user.
     pub(crate) fn vet(&self, facts: &FileFacts) -> Result<(), Unfit> {
         regular(facts)?;
         let user = sys::effective_user();
@@ -82,39 +82,57 @@ pub(crate) fn regular(facts: &FileFacts) -> Result<(), Unfit> {
     }
 }
 
-/// Opens what the name leads to and locks its LIFECYCLE byte, with the name leading to it still.
+/// Opens what the place's name leads to and locks it, with the name leading to it still.
 pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
+    hold_in(sys::working_directory(), place.path(), purpose).map_err(|error| {
+        // The directory is opened only to name the reason: each call takes the whole path.
+        match sys::open_directory(place.dir()) {
+            Err(source) => HoldError::Directory(source),
+            Ok(_) => error,
+        }
+    })
+}
+
+/// As [`hold`], of a name in a directory that is open.
+fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, HoldError> {
     let os = |step| move |source| HoldError::Os { step, source };
-    let dir = sys::open_directory(place.dir()).map_err(HoldError::Directory)?;
     for _ in 0..LOOKS {
-        let before = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
-        // Before the open: some files cannot be opened without an effect, and the refusal then names the reason.
-        purpose.vet(&before).map_err(HoldError::Unfit)?;
-        let fd = match sys::open_name(dir.as_fd(), place.file(), purpose.writable) {
+        let fd = match sys::open_name(dir, file, purpose.writable) {
             Ok(fd) => fd,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(HoldError::Os { step: "open it", source }),
+            Err(source) => {
+                // What it is may be the reason.
+                let found = look(dir, file)?.ok_or(HoldError::NotFound)?;
+                purpose.vet(&found).map_err(HoldError::Unfit)?;
+                if source.kind() == io::ErrorKind::NotFound {
+                    continue;
+                }
+                return Err(HoldError::Os { step: "open it", source });
+            }
         };
+        let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
+        purpose.vet(&facts).map_err(HoldError::Unfit)?;
         if purpose.patient {
-            sys::lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))?;
-        } else if !sys::try_lock(fd.as_fd(), LIFECYCLE, purpose.lock).map_err(os("lock it"))? {
+            sys::lock(fd.as_fd(), purpose.bytes, purpose.lock).map_err(os("lock it"))?;
+        } else if !sys::try_lock(fd.as_fd(), purpose.bytes, purpose.lock).map_err(os("lock it"))? {
             return Err(HoldError::Busy);
         }
-        let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
-        let now = look(dir.as_fd(), place)?.ok_or(HoldError::NotFound)?;
+        let now = look(dir, file)?.ok_or(HoldError::NotFound)?;
         if SegmentId::of(&now) == SegmentId::of(&facts) {
-            purpose.vet(&now).map_err(HoldError::Unfit)?;
             // The count before may be of a moment when this name was gone and a second one stood alone. The count now
             // may be of one whose second name is going: the kernel counts before it removes. Hardly ever both.
             let links = facts.links.max(now.links);
-            return Ok(Held { dir, fd, facts: FileFacts { links, ..now } });
+            return Ok(Held { fd, facts: FileFacts { links, ..now } });
         }
     }
     Err(HoldError::Unstable)
 }
 
-pub(crate) fn look(dir: BorrowedFd<'_>, place: &Place) -> Result<Option<FileFacts>, HoldError> {
-    match sys::facts_of_name(dir, place.file()) {
+/// What a name leads to in a directory; `None` where there is no such name.
+pub(crate) fn look(
+    dir: BorrowedFd<'_>,
+    file: impl AsRef<Path>,
+) -> Result<Option<FileFacts>, HoldError> {
+    match sys::facts_of_name(dir, file) {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(HoldError::Os { step: "look it up", source }),
@@ -127,9 +145,26 @@ impl Held {
         sys::unlock(self.fd.as_fd(), LIFECYCLE)?;
         Ok(self.fd)
     }
+}
 
-    /// Removes the name, which leads here still if this is an exclusive hold.
-    fn remove(self, place: &Place) -> Result<(), RemoveError> {
+/// Takes hold of what a name leads to, and has that directory at hand for removing it.
+struct Removal {
+    dir: OwnedFd,
+    held: Held,
+}
+
+impl Removal {
+    fn begin(place: &Place, foreign_owner: bool, patient: bool) -> Result<Self, HoldError> {
+        // Exclusive locks need a description open for writing, which the owner of a segment can have.
+        let (bytes, lock) = (LIFECYCLE, Lock::Exclusive);
+        let purpose = Purpose { writable: true, bytes, lock, patient, foreign_owner };
+        let dir = sys::open_directory(place.dir()).map_err(HoldError::Directory)?;
+        let held = hold_in(dir.as_fd(), Path::new(place.file()), purpose)?;
+        Ok(Self { dir, held })
+    }
+
+    /// Removes the name, which leads to the file still.
+    fn complete(self, place: &Place) -> Result<(), RemoveError> {
         let removed = sys::remove_name(self.dir.as_fd(), place.file());
         removed.map_err(|source| {
             remove_error(HoldError::Os { step: "remove the name", source }, place)
@@ -150,20 +185,21 @@ pub(crate) enum Victim {
 
 /// Removes the name from whichever segment has it.
 pub(crate) fn remove_any(place: &Place, foreign_owner: bool) -> Result<(), RemoveError> {
-    let held = hold(place, removal(foreign_owner)).map_err(|error| remove_error(error, place))?;
-    held.remove(place)
+    let removal = Removal::begin(place, foreign_owner, true);
+    removal.map_err(|error| remove_error(error, place))?.complete(place)
 }
 
 /// Removes the name from one segment; false where it leads elsewhere, or is to be kept.
 pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveError> {
     // The id says which segment it is, whoever owns it; the kernel says whether this user may.
     let patient = !matches!(victim, Victim::Orphan(_));
-    let held = match hold(place, Purpose { patient, ..removal(true) }) {
-        Ok(held) => held,
+    let removal = match Removal::begin(place, true, patient) {
+        Ok(removal) => removal,
         // What is there now is not the segment: it was a regular file. Or it is being attached to.
         Err(HoldError::NotFound | HoldError::Unfit(_) | HoldError::Busy) => return Ok(false),
         Err(error) => return Err(remove_error(error, place)),
     };
+    let held = &removal.held;
     let found = SegmentId::of(&held.facts);
     let wanted = match victim {
         Victim::Only(id) => found == id,
@@ -175,15 +211,15 @@ pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveE
         }
     };
     if wanted {
-        held.remove(place)?;
+        removal.complete(place)?;
     }
     Ok(wanted)
 }
 
 /// Marks a segment so that its name outlives its creator; removers wait meanwhile.
 pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> {
-    let purpose =
-        Purpose { writable: false, lock: Lock::Shared, patient: true, foreign_owner: true };
+    let (bytes, lock) = (LIFECYCLE, Lock::Shared);
+    let purpose = Purpose { writable: false, bytes, lock, patient: true, foreign_owner: true };
     let path = || place.path().to_owned();
     let os = |source| PersistError::Os { path: path(), source };
     match hold(place, purpose) {
@@ -196,11 +232,6 @@ pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> 
         Err(HoldError::Directory(source) | HoldError::Os { source, .. }) => Err(os(source)),
         Err(HoldError::Unstable | HoldError::Busy) => Err(PersistError::Removed { path: path() }),
     }
-}
-
-/// Exclusive locks need a description open for writing, which the owner of a segment can have.
-fn removal(foreign_owner: bool) -> Purpose {
-    Purpose { writable: true, lock: Lock::Exclusive, patient: true, foreign_owner }
 }
 
 fn remove_error(error: HoldError, place: &Place) -> RemoveError {

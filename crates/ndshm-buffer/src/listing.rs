@@ -96,7 +96,7 @@ fn list(dir: &Path) -> Result<Vec<SegmentInfo>, ListError> {
         let place = file.to_str().and_then(|file| Place::of_file(dir, file));
         // What vanished meanwhile, and what is no file, is no segment.
         if let Some(place) = place
-            && let Ok(Some(facts)) = look(opened.as_fd(), &place)
+            && let Ok(Some(facts)) = look(opened.as_fd(), place.file())
             && facts.kind == FileKind::Regular
         {
             found.extend(examine(opened.as_fd(), place, facts));
@@ -112,7 +112,7 @@ fn info(place: Place) -> Result<SegmentInfo, OpenError> {
     let dir = sys::open_directory(place.dir())
         .map_err(|source| failed(lifecycle::HoldError::Directory(source)))?;
     let not_found = || failed(lifecycle::HoldError::NotFound);
-    let facts = look(dir.as_fd(), &place).map_err(failed)?.ok_or_else(not_found)?;
+    let facts = look(dir.as_fd(), place.file()).map_err(failed)?.ok_or_else(not_found)?;
     lifecycle::regular(&facts).map_err(|unfit| failed(lifecycle::HoldError::Unfit(unfit)))?;
     let missing = not_found();
     examine(dir.as_fd(), place, facts).ok_or(missing)

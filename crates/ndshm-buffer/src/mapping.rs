@@ -48,6 +48,7 @@ pub(crate) struct Mapping {
     fd: OwnedFd,
     key: Key,
     capacity: Option<usize>,
+    typed: Option<bool>,
     /// True once a guarded copy has met a page that the file does not have.
     damaged: AtomicBool,
 }
@@ -78,16 +79,23 @@ pub(crate) struct Parts {
     pub(crate) fd: OwnedFd,
     /// How far it can grow, where its file ends with a trailer that says so.
     pub(crate) capacity: Option<usize>,
+    /// Whether its end said, when it was opened, that it holds more than bytes; `None` where this process made it.
+    pub(crate) typed: Option<bool>,
 }
 
 impl Mapping {
     /// The caller vouches for invariants 1 and 2: it has checked the trailer.
-    pub(crate) fn new(Parts { region, fd, capacity }: Parts, key: Key) -> Self {
-        Self { region, fd, key, capacity, damaged: AtomicBool::new(false) }
+    pub(crate) fn new(Parts { region, fd, capacity, typed }: Parts, key: Key) -> Self {
+        Self { region, fd, key, capacity, typed, damaged: AtomicBool::new(false) }
     }
 
     pub(crate) fn key(&self) -> Key {
         self.key
+    }
+
+    /// As in [`Parts`].
+    pub(crate) fn typed(&self) -> Option<bool> {
+        self.typed
     }
 
     pub(crate) fn region(&self) -> &Region {

@@ -16,7 +16,8 @@ use crate::options::BufferOptions;
 use crate::pass::Ticket;
 use crate::registry;
 use crate::room::{self, Addresses};
-use crate::sys::{self, FileFacts, Lock, PRESENCE, Region};
+use crate::sys::{self, ATTACHING, FileFacts, Lock, PRESENCE, Region};
+use crate::typed::TYPED_MAGIC;
 
 /// The segment that a handle was made from.
 #[derive(Clone, Copy, Debug)]
@@ -39,8 +40,6 @@ pub(crate) fn named(
     expect(&held.facts, expected, path)?;
     let (facts, access) = (held.facts, Access::read_only(options.read_only));
     let mapping = attach(facts, access, path, || {
-        // Marked as in use before removers are let in again, so that none takes it for an orphan.
-        mark(&held.fd, path)?;
         held.release().map_err(|source| os(path, "unlock it", source))
     })?;
     Ok(SharedBuffer::from_parts(mapping, Some(Arc::new(place)), None).guarded(options.guarded))
@@ -142,6 +141,8 @@ pub(crate) fn inherited(
 fn purpose(options: &BufferOptions) -> Purpose {
     Purpose {
         writable: !options.read_only,
+        // Marked as in use before removers are let in again, so that none takes it for an orphan.
+        bytes: ATTACHING,
         lock: Lock::Shared,
         patient: true,
         foreign_owner: options.foreign_owner,
@@ -159,14 +160,17 @@ fn attach(
         .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
     let mapping = registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
         let fd = supply()?;
-        if let Some(Addresses { free, limit }) = room::lacking_addresses(len) {
-            let path = path.to_owned();
-            return Err(OpenError::AddressSpace { path, len: facts.len, free, limit });
-        }
-        let region = Region::map(fd.as_fd(), len, access.writable())
-            .map_err(|source| os(path, "map it", source))?;
-        let capacity = capacity(&fd, facts.len, path)?;
-        Ok::<_, OpenError>(Parts { region, fd, capacity })
+        let region = Region::map(fd.as_fd(), len, access.writable()).map_err(|source| {
+            match room::lacking_addresses(len) {
+                Some(Addresses { free, limit }) => {
+                    let path = path.to_owned();
+                    OpenError::AddressSpace { path, len: facts.len, free, limit }
+                }
+                None => os(path, "map it", source),
+            }
+        })?;
+        let End { capacity, typed } = end(&fd, facts.len, path)?;
+        Ok::<_, OpenError>(Parts { region, fd, capacity, typed: Some(typed) })
     })?;
     if mapping.file_len() != len {
         // Somebody has resized the file under a mapping of this process: parts of that may be gone.
@@ -176,13 +180,27 @@ fn attach(
     Ok(mapping)
 }
 
-/// How far the segment can grow, as its file says at the end; `None` where it cannot.
-fn capacity(fd: &OwnedFd, len: u64, path: &Path) -> Result<Option<usize>, OpenError> {
+/// What the end of a file says of the segment.
+struct End {
+    /// How far it can grow; `None` where it cannot.
+    capacity: Option<usize>,
+    /// It holds more than bytes.
+    typed: bool,
+}
+
+/// Reads it by a call, since looking at the mapped page would cost a fault.
+fn end(fd: &OwnedFd, len: u64, path: &Path) -> Result<End, OpenError> {
     let path = || path.to_owned();
-    let read = Trailer::of(fd.as_fd(), len);
-    match read.map_err(|source| os(&path(), "read the end of it", source))? {
-        // `parse` has seen that a process can address it.
-        Ok(trailer) => Ok(trailer.and_then(|trailer| usize::try_from(trailer.capacity).ok())),
+    let read = sys::read_end(fd.as_fd(), len);
+    let Some(end) = read.map_err(|source| os(&path(), "read the end of it", source))? else {
+        return Ok(End { capacity: None, typed: false });
+    };
+    match Trailer::parse(&end, len) {
+        Ok(trailer) => Ok(End {
+            // `parse` has seen that a process can address it.
+            capacity: trailer.and_then(|trailer| usize::try_from(trailer.capacity).ok()),
+            typed: end.starts_with(&TYPED_MAGIC),
+        }),
         Err(Unreadable::Version(found)) => {
             Err(OpenError::Version { path: path(), found, known: growth::VERSION })
         }

@@ -26,6 +26,9 @@ pub const TYPED_MAGIC: [u8; 8] = *b"\x7fNDSHM\r\n";
 pub(crate) const FROM_END: usize = 64;
 
 pub(crate) fn is_typed(buffer: &SharedBuffer) -> bool {
+    if let Some(typed) = buffer.mapping().typed() {
+        return typed;
+    }
     // What can grow says so where a layer would put its mark, and its end moves.
     if buffer.mapping().growth().is_some() {
         return false;

@@ -87,7 +87,10 @@ impl Table {
         // Slots never used come first: one look in memory finds them, where a used one must be
         // tried with a system call; and the dead stay nameable for as long as possible.
         let unused = |slot: &usize| self.slots[*slot].stamp().generation == 0;
-        let fresh = (0..SLOTS).filter(unused);
+        // They are taken in order, so once the last was used there are none, or few that a kill left and that are
+        // found among the used.
+        let fresh = if unused(&(SLOTS - 1)) { 0..SLOTS } else { 0..0 };
+        let fresh = fresh.filter(unused);
         // Among the used, from behind the one taken last: those before it are most likely held.
         let last = self.taken.load(Ordering::Relaxed);
         let last = usize::try_from(last).map_or(0, |slot| slot % SLOTS);

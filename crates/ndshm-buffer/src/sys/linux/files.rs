@@ -196,9 +196,14 @@ pub(crate) fn mark_persistent(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fchmod(fd, Mode::from_raw_mode(mode) | Mode::SVTX)?)
 }
 
+/// The directory that a path is taken from which is not absolute.
+pub(crate) fn working_directory() -> BorrowedFd<'static> {
+    CWD
+}
+
 /// What a name in `dir` leads to; a symbolic link is itself, not its target.
-pub(crate) fn facts_of_name(dir: BorrowedFd<'_>, file: &str) -> io::Result<FileFacts> {
-    Ok(rustix::fs::statat(dir, file, AtFlags::SYMLINK_NOFOLLOW)?.into())
+pub(crate) fn facts_of_name(dir: BorrowedFd<'_>, file: impl AsRef<Path>) -> io::Result<FileFacts> {
+    Ok(rustix::fs::statat(dir, file.as_ref(), AtFlags::SYMLINK_NOFOLLOW)?.into())
 }
 
 /// What an open descriptor leads to.
@@ -212,9 +217,13 @@ pub(crate) fn facts_of_path(path: &Path) -> io::Result<FileFacts> {
 }
 
 /// Opens a name in `dir`; neither follows a link nor waits for a FIFO's other end.
-pub(crate) fn open_name(dir: BorrowedFd<'_>, file: &str, writable: bool) -> io::Result<OwnedFd> {
+pub(crate) fn open_name(
+    dir: BorrowedFd<'_>,
+    file: impl AsRef<Path>,
+    writable: bool,
+) -> io::Result<OwnedFd> {
     let flags = OFlags::NOFOLLOW | access(writable);
-    Ok(again(|| rustix::fs::openat(dir, file, flags, Mode::empty()))?)
+    Ok(again(|| rustix::fs::openat(dir, file.as_ref(), flags, Mode::empty()))?)
 }
 
 /// Opens a path, links followed: for [`descriptor_of`].

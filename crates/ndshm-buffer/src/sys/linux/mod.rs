@@ -15,7 +15,9 @@ pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
 pub(crate) use guard::{Watch, install as install_guard};
 pub(crate) use huge::{busy_time, bytes_in_huge_pages, collapse, populate, time_of_small_pages};
-pub(crate) use locks::{GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock};
+pub(crate) use locks::{
+    ATTACHING, Bytes, GROWTH, LIFECYCLE, Lock, PRESENCE, is_locked, lock, try_lock, unlock,
+};
 pub(crate) use numa::{memory_nodes, prefer_node};
 pub(crate) use passing::{duplicate, keep_from_programs, let_inherit, receive, send};
 pub(crate) use region::{BLOCK, Region};
