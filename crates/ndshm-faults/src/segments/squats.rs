@@ -13,7 +13,15 @@ use super::{Fault, Scene};
 pub(super) const FAULT: Fault = Fault {
     name: "squats",
     rounds: 10_000,
-    counts: &["squats", "opened", "refused", "created", "removed", "collected", "unlinked"],
+    counts: &[
+        "squats",
+        "opened",
+        "refused",
+        "created",
+        "removed",
+        "collected",
+        "opened by a link that went",
+    ],
     play,
 };
 
