@@ -22,6 +22,7 @@ mod ping_pong;
 mod posix;
 mod rwlock;
 mod semaphore;
+mod transfer;
 
 use arena::Arena;
 use contest::{Crews, Rival, Wish, hog};
@@ -43,6 +44,7 @@ fn main() {
     event::enter(arena, &mut rivals, &mut contests);
     condvar::enter(arena, &mut rivals, &mut contests);
     semaphore::enter(arena, &mut rivals, &mut contests);
+    transfer::enter(arena, &mut rivals, &mut contests);
     let rivals: &'static [Rival] = rivals.leak();
     let crews = muster(arena, rivals);
     let two = crews.cpus.len() >= 2;

@@ -19,6 +19,8 @@ pub(crate) struct Ours {
     /// One each way.
     pub(crate) events: [Event<'static>; 2],
     pub(crate) manual: [Event<'static>; 2],
+    /// There and back, for what is handed over.
+    pub(crate) transfer: [Event<'static>; 2],
     pub(crate) signals: [SignalSemaphore<'static>; 2],
     /// With one to take.
     pub(crate) free: SignalSemaphore<'static>,
@@ -45,6 +47,7 @@ impl Ours {
                 barriers: [2, 4, 8].map(|n| layout.barrier(n).expect("there is room")),
                 events: [0; 2].map(|_| layout.event(Reset::Auto).expect("there is room")),
                 manual: [0; 2].map(|_| layout.event(Reset::Manual).expect("there is room")),
+                transfer: [0; 2].map(|_| layout.event(Reset::Auto).expect("there is room")),
                 signals: [0; 2].map(|_| layout.signal_semaphore(0).expect("there is room")),
                 free: layout.signal_semaphore(1).expect("there is room"),
                 permits: layout.semaphore(1, OnDeath::Return).expect("there is room"),
