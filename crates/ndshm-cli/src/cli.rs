@@ -177,6 +177,11 @@ pub(crate) struct Load {
     /// Replace a segment of that name, unless somebody has it
     #[arg(long, short)]
     pub(crate) force: bool,
+
+    /// Keep it in huge pages where the kernel has them: faster to use for all that attach; the last one is
+    /// taken whole
+    #[arg(long)]
+    pub(crate) huge: bool,
 }
 
 /// What the command line says; the status to end with where there is nothing to do.

@@ -2,7 +2,7 @@
 
 use ndshm_array::inspect;
 use ndshm_array::npy::NpyFile;
-use ndshm_buffer::OpenError;
+use ndshm_buffer::{OpenError, Prefault};
 
 use crate::bar;
 use crate::cli::{Common, Load};
@@ -31,7 +31,8 @@ pub(crate) fn run(common: &Common, given: &Load) -> Outcome {
     }
     let bytes = file.len() as u64 * file.dtype().size() as u64;
     let bar = bar::bytes(bytes, given.name.clone(), common.json);
-    let keep = options.clone().persist(true);
+    let prefault = if given.huge { Prefault::huge() } else { Prefault::none() };
+    let keep = options.clone().persist(true).prefault(prefault);
     inspect::load(&mut file, &given.name, &keep, |done| bar.set_position(done))?;
     bar.finish_and_clear();
 

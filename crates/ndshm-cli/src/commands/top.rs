@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 use std::io::{Write, stdin, stdout};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossterm::cursor::{Hide, MoveTo, Show};
@@ -11,6 +13,7 @@ use crossterm::terminal::{
 };
 use crossterm::{execute, queue};
 use serde::Serialize;
+use signal_hook::consts::{SIGHUP, SIGTERM};
 
 use super::ls;
 use crate::cli::{Common, Top};
@@ -160,28 +163,70 @@ fn change(was: Option<&Segment>, now: &Segment) -> String {
 fn watch(common: &Common, interval: Duration) -> Outcome {
     let mut before = None;
     let mut now = Look::now(common)?; // what fails at once fails on the ordinary screen
+    let signal = told_to_end()?;
     let terminal = Terminal::enter()?;
     loop {
         draw(&now, before.as_ref(), interval)?;
         let next = Instant::now() + interval;
-        loop {
-            let left = next.saturating_duration_since(Instant::now());
-            if !event::poll(left)? {
-                break;
-            }
-            match event::read()? {
-                Event::Key(key) if ends(&key) => {
+        while let Some(wake) = wake(next, &signal)? {
+            match wake {
+                Wake::Resized => draw(&now, before.as_ref(), interval)?,
+                Wake::Look => break,
+                Wake::Quit => return Ok(Verdict::Fine),
+                Wake::Signal(number) => {
                     drop(terminal);
+                    // As if it had never been caught: who waits for this process is told how it ended.
+                    signal_hook::low_level::emulate_default_handler(number)?;
                     return Ok(Verdict::Fine);
                 }
-                Event::Key(KeyEvent { code: KeyCode::Char(' '), .. }) => break,
-                Event::Resize(..) => draw(&now, before.as_ref(), interval)?,
-                _ => {}
             }
         }
         let look = Look::now(common)?;
         before = Some(std::mem::replace(&mut now, look));
     }
+}
+
+/// What happens between two looks.
+enum Wake {
+    Look,
+    Resized,
+    Quit,
+    Signal(i32),
+}
+
+/// Waits for one of these; `None` when it is time for the next look.
+fn wake(next: Instant, signal: &AtomicUsize) -> std::io::Result<Option<Wake>> {
+    loop {
+        let left = next.saturating_duration_since(Instant::now());
+        let happened = event::poll(left.min(PATIENCE))?;
+        if let number @ 1.. = signal.load(Ordering::Relaxed) {
+            return Ok(Some(Wake::Signal(number as i32)));
+        }
+        if !happened {
+            if left.is_zero() {
+                return Ok(None);
+            }
+            continue;
+        }
+        match event::read()? {
+            Event::Key(key) if ends(&key) => return Ok(Some(Wake::Quit)),
+            Event::Key(KeyEvent { code: KeyCode::Char(' '), .. }) => return Ok(Some(Wake::Look)),
+            Event::Resize(..) => return Ok(Some(Wake::Resized)),
+            _ => {}
+        }
+    }
+}
+
+/// How long a signal may go unnoticed.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Becomes the number of a signal that ends this process, once that came: the terminal is to be put in order first.
+fn told_to_end() -> std::io::Result<Arc<AtomicUsize>> {
+    let signal = Arc::new(AtomicUsize::new(0));
+    for number in [SIGTERM, SIGHUP] {
+        signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize)?;
+    }
+    Ok(signal)
 }
 
 fn ends(key: &KeyEvent) -> bool {

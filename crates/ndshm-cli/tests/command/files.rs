@@ -18,6 +18,8 @@ pub(crate) fn load_and_save_round() {
     let (file, back) = (dir.join("a.npy"), dir.join("b.npy"));
     SharedArray::from_array(&a).unwrap().save(&file).unwrap();
 
+    prints(0, dir, &["load", "--huge", file.to_str().unwrap(), "huge"]);
+    prints(0, dir, &["rm", "huge"]);
     let text = prints(0, dir, &["load", file.to_str().unwrap(), "a"]);
     assert!(text.contains("5 x 7 x 2 of uint16") && text.contains("`ndshm rm a`"), "{text}");
     let info = json(0, dir, &["info", "a"]);

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -106,5 +107,15 @@ pub(crate) fn top_ends_and_leaves_the_terminal_as_it_was() {
         let rest = until(&shown, |_| false);
         assert!(rest.contains("\x1b[?1049l") && rest.contains("\x1b[?25h"), "{rest:?}");
         assert!(child.wait().expect("it ends").success());
+    }
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        let (mut child, shown, _keys) = on_terminal(dir, &["top", "-i", "3600"], &[]);
+        until(&shown, |text| text.contains("q: end"));
+        // SAFETY: a child of this process that is not reaped yet; no memory is touched.
+        assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, signal) }, 0);
+        let rest = until(&shown, |_| false);
+        assert!(rest.contains("\x1b[?1049l") && rest.contains("\x1b[?25h"), "{rest:?}");
+        let status = child.wait().expect("it ends");
+        assert_eq!(status.signal(), Some(signal));
     }
 }
