@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -16,13 +18,17 @@ const SOON: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
 
 ndshm_testkit::suite! {
-    roles: [small_filesystem, small_files, interrupted, small_address_space, few_descriptors],
+    roles: [
+        small_filesystem, small_files, interrupted, small_address_space, few_descriptors,
+        small_group,
+    ],
     tests: [
         90 => a_full_filesystem,
         90 => the_file_size_limit,
         90 => signals_do_not_disturb_a_reservation,
         90 => too_few_addresses,
         90 => too_few_descriptors,
+        90 => a_control_group_with_little_memory,
     ],
 }
 
@@ -252,4 +258,75 @@ fn few_descriptors() {
         outcomes.push([created[0].is_ok(), created[1].is_ok(), opened.is_ok()]);
     }
     assert_eq!((outcomes[0], outcomes.last()), ([false; 3], Some(&[true; 3])));
+}
+
+/// A control group of its own below that of this process, gone with the value.
+struct Group {
+    dir: PathBuf,
+    limit: &'static str,
+}
+
+impl Group {
+    /// Of version 1 or 2, whichever has the memory; `None` where this user cannot make one.
+    fn new(memory: usize) -> Option<Self> {
+        let text = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let groups = text.lines().filter_map(|line| {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (fields.next()?, fields.next()?.strip_prefix('/')?);
+            let (root, limit) = match controllers {
+                "memory" => ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                "" => ("/sys/fs/cgroup", "memory.max"),
+                _ => return None,
+            };
+            Some((Path::new(root).join(path), limit))
+        });
+        groups.into_iter().find_map(|(above, limit)| {
+            let dir = above.join(format!("ndshm-test-{}", std::process::id()));
+            fs::create_dir(&dir).ok()?;
+            let group = Self { dir, limit };
+            fs::write(group.dir.join(limit), memory.to_string()).ok()?;
+            Some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // It is busy for a moment longer than the process that was in it.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.dir).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn a_control_group_with_little_memory() {
+    let Some(group) = Group::new(64 * MIB) else {
+        return skip("a control group with little memory", "this user cannot make one");
+    };
+    let dir = scratch();
+    let role = Role::new("small_group").arg(dir.path().display());
+    role.arg(group.dir.display()).arg(group.limit).spawn().succeed(SOON);
+}
+
+fn small_group() {
+    let [dir, group, limit] = &arguments()[..] else { unreachable!("three arguments") };
+    fs::write(Path::new(group).join("cgroup.procs"), std::process::id().to_string()).unwrap();
+    let options = within(dir.as_ref());
+    // The kernel would end this process at the first touch behind the limit.
+    for attempt in [options.create("a", 128 * MIB), options.anonymous(128 * MIB)] {
+        let error = attempt.unwrap_err();
+        assert!(
+            matches!(&error, CreateError::NoSpace { free, shortage: Shortage::ControlGroup(_), .. }
+                if *free < 64 * MIB as u64),
+            "{error}"
+        );
+        one_line(&error, &[limit, group, "ask for less"]);
+    }
+    let fits = options.create_with("a", 32 * MIB, |bytes| bytes.fill(1)).unwrap();
+    assert!(options.anonymous(48 * MIB).is_err(), "what is taken is counted");
+    drop(fits);
+    options.anonymous(48 * MIB).unwrap();
 }
