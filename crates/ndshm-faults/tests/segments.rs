@@ -17,7 +17,7 @@ fn a_short_campaign_is_clean() {
     let report: serde_json::Value = serde_json::from_slice(&run.stdout).expect("not JSON");
     assert_eq!(report["clean"], true, "{report}");
     let faults = report["faults"].as_array().expect("a list");
-    assert_eq!(faults.len(), 8);
+    assert_eq!(faults.len(), 9);
     for fault in faults {
         assert!(fault["rounds"].as_u64() > Some(0) && fault["violations"] == 0, "{fault}");
     }

@@ -119,6 +119,53 @@ impl Part {
     pub fn rows(&self) -> Range<usize> {
         self.0.rows()
     }
+
+    /// Whether the element of that index, of the whole array, is in it.
+    ///
+    /// ```
+    /// use ndarray::s;
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::zeros((4, 6))?;
+    /// let part = a.claim(s![1..3, ..;2])?.part();
+    /// assert!(part.contains(&[1, 4]));
+    /// assert!(!part.contains(&[1, 3]) && !part.contains(&[3, 4]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Along axes behind the sixth, which claims do not tell apart, any index is.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer indices than the array has axes, of the first six.
+    #[must_use]
+    pub fn contains(&self, index: &[usize]) -> bool {
+        let axes = self.0.axes();
+        axes.iter().zip(&index[..axes.len()]).all(|(axis, &i)| axis.contains(i))
+    }
+
+    /// Its indices along an axis of the whole array, to slice a view of that with.
+    ///
+    /// ```
+    /// use ndarray::s;
+    /// use ndshm_array::{ClaimError, SharedArray2};
+    ///
+    /// let a = SharedArray2::<f64>::from_elem((4, 6), 1.0)?;
+    /// # ndshm_testkit::panic_holding(|| a.claim_mut(s![1..3, ..;2]));
+    /// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
+    /// let left = poisoned.parts()[0].part.clone();
+    /// let mut all = poisoned.into_inner();
+    /// all.slice_each_axis_mut(|along| left.slice(along.axis.index())).fill(0.0); // mend just that
+    /// assert_eq!(all.sum(), 24.0 - 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn slice(&self, axis: usize) -> ndarray::Slice {
+        let Some(indices) = self.0.axes().get(axis) else { return ndarray::Slice::from(..) };
+        // No array has an index that an isize has not.
+        let (first, end) = (indices.first() as isize, (indices.first() + indices.span()) as isize);
+        ndarray::Slice::new(first, Some(end), indices.step().max(1) as isize)
+    }
 }
 
 impl From<Selection> for Part {

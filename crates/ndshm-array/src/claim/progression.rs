@@ -59,6 +59,11 @@ impl Progression {
         if self.is_empty() { 0 } else { (self.last - self.first) / self.step + 1 }
     }
 
+    /// From the first to the one behind the last.
+    pub(crate) const fn span(self) -> usize {
+        if self.is_empty() { 0 } else { self.last - self.first + 1 }
+    }
+
     pub(crate) const fn contains(self, index: usize) -> bool {
         !self.is_empty()
             && self.first <= index

@@ -1,9 +1,10 @@
-//! Kills, races and squats against the segments of `ndshm-buffer`: the campaign behind the program `segments`.
+//! Kills, races and squats against the segments of `ndshm-buffer`, and kills of claimants in an array of `ndshm-array`: the campaign behind the program `segments`.
 //!
 //! A fault is one module: a function that plays its rounds in a `Scene`: a directory of its own, words that all its
 //! processes share. The supervisor runs each in a process of its own, which forks the others, and ends it when it hangs.
 
 mod attachers;
+mod claims;
 mod creation;
 mod growth;
 mod instances;
@@ -44,6 +45,7 @@ const FAULTS: &[Fault] = &[
     attachers::FAULT,
     squats::FAULT,
     truncation::FAULT,
+    claims::FAULT,
     leaks::FAULT,
 ];
 
