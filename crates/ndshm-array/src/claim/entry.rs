@@ -78,6 +78,17 @@ pub(crate) enum State {
     },
 }
 
+impl State {
+    const fn bits(self) -> u64 {
+        match self {
+            Self::Held(mode) => HELD | mode.bits(),
+            Self::Waiting(mode, _) => WAITING | mode.bits(),
+            Self::Poisoned { panicked: true } => POISONED | PANICKED,
+            Self::Poisoned { panicked: false } => POISONED,
+        }
+    }
+}
+
 /// An entry in the segment.
 ///
 /// # Invariants
@@ -148,13 +159,16 @@ impl Entry<'_> {
 
     /// Another state for the same part; by its owner, or the holder of the table's lock.
     pub(crate) fn set(self, state: State, by: MemberId) {
-        let flags = match state {
-            State::Held(mode) => HELD | mode.bits(),
-            State::Waiting(mode, _) => WAITING | mode.bits(),
-            State::Poisoned { panicked } => POISONED | if panicked { PANICKED } else { 0 },
-        };
         // Release: who sees the state sees the fields, and what the owner wrote to the part.
-        self.0[0].store(flags | by.to_bits(), Ordering::Release);
+        self.0[0].store(state.bits() | by.to_bits(), Ordering::Release);
+    }
+
+    /// The same where it still is what it was seen to be, or `None` for free; whether it was.
+    pub(crate) fn replace(self, seen: State, state: Option<State>, by: MemberId) -> bool {
+        let word = |state: State| state.bits() | by.to_bits();
+        let (old, new) = (word(seen), state.map_or(0, word));
+        // Release as for `set`. Acquire: where the owner let go of it, what it wrote is seen.
+        self.0[0].compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     pub(crate) fn free(self) {

@@ -43,10 +43,10 @@ pub(crate) const ENTRIES: usize = 1024;
 /// |---|---|
 /// | free | held, waiting: store by the holder of the lock, after the other fields |
 /// | waiting | held: store by its owner, holding the lock. Free: the same, when it gives up; or by a holder of the lock that found the owner dead |
-/// | held | free: store by its owner, which needs no lock. Poisoned: store by its owner (after a panic), or by a holder of the lock that found the owner dead (exclusive claims); free: by the same (others) |
+/// | held | free: store by its owner, which needs no lock. Poisoned: store by its owner (after a panic), or compare-and-swap by a holder of the lock that found the owner dead (exclusive claims), since that may have let go last of all; free: by the same (others) |
 /// | poisoned | free: store by the holder of the lock, for a claimant that covers it, or (in a full table) where another poisoned part does |
 ///
-/// Each transition is one store, so the table is whole at every instant: a holder of the lock that
+/// Each transition is one store or compare-and-swap, so the table is whole at every instant: a holder of the lock that
 /// dies leaves nothing to mend.
 #[repr(C, align(64))]
 #[derive(Debug)]
@@ -264,8 +264,8 @@ impl<'a> ClaimTable<'a> {
                     found.blocked = Some(Refused::Overlap { part, held, by: by.member, waits });
                 }
                 State::Held(mode) => {
-                    if bury(entry, mode, by.member) {
-                        found.add(wants, by.member, false, held);
+                    if let Some(panicked) = bury(entry, mode, by.member) {
+                        found.add(wants, by.member, panicked, held);
                     }
                 }
                 State::Waiting(..) => entry.free(),
@@ -341,8 +341,10 @@ impl<'a> ClaimTable<'a> {
             let panicked = match state {
                 State::Poisoned { panicked } => panicked,
                 _ if members.is_alive(by.member) => continue,
-                State::Held(mode) if bury(entry, mode, by.member) => false,
-                State::Held(_) => continue,
+                State::Held(mode) => match bury(entry, mode, by.member) {
+                    Some(panicked) => panicked,
+                    None => continue,
+                },
                 State::Waiting(..) => {
                     entry.free();
                     continue;
@@ -449,16 +451,19 @@ impl Found {
     }
 }
 
-/// Ends the claim of an owner that is dead; whether it left its part poisoned.
-fn bury(entry: Entry<'_>, mode: Mode, owner: MemberId) -> bool {
+/// Ends a claim that was seen to be held by an owner that is dead now; where that left its part poisoned, whether it had
+/// panicked.
+fn bury(entry: Entry<'_>, mode: Mode, owner: MemberId) -> Option<bool> {
     // Each step of an atomic claimant is whole.
-    let poisoned = mode == Mode::Exclusive;
-    if poisoned {
-        entry.set(State::Poisoned { panicked: false }, owner);
-    } else {
-        entry.free();
+    let left = (mode == Mode::Exclusive).then_some(State::Poisoned { panicked: false });
+    if entry.replace(State::Held(mode), left, owner) {
+        return left.map(|_| false);
     }
-    poisoned
+    // Between the look and its death it let go of it, or panicked: what it stored last stands.
+    match entry.state() {
+        Some((State::Poisoned { panicked }, _)) => Some(panicked),
+        _ => None,
+    }
 }
 
 /// Entries of one who waits, until it is granted what it waits for.
@@ -497,6 +502,27 @@ fn this_thread() -> u64 {
 mod tests {
     use super::*;
     use std::mem::offset_of;
+
+    #[test]
+    fn what_was_let_go_before_a_death_is_not_poisoned() {
+        let words: Vec<AtomicU64> = (0..entry::words(1)).map(|_| AtomicU64::new(0)).collect();
+        let entry = Entry(&words);
+        let owner = MemberId::from_bits(1 << 32 | 5).unwrap();
+        let held = State::Held(Mode::Exclusive);
+        let part = Selection::whole(&[3]);
+        // Seen as held, and then:
+        for (done_since, left) in
+            [(None, Some(false)), (Some(State::Poisoned { panicked: true }), Some(true))]
+        {
+            entry.write(&part, held, Party { member: owner, thread: 1 });
+            done_since.into_iter().for_each(|state| entry.set(state, owner));
+            assert_eq!(bury(entry, Mode::Exclusive, owner), left);
+            assert!(matches!(entry.state(), Some((State::Poisoned { .. }, _))));
+        }
+        entry.free();
+        assert_eq!(bury(entry, Mode::Exclusive, owner), None);
+        assert_eq!(entry.state(), None);
+    }
 
     #[test]
     fn the_layout_is_as_documented() {
