@@ -12,6 +12,7 @@
 //!   [`ArrayOptions`] for names; [`ArrayHandle`] to send one to another process.
 //! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`], [`PoisonedPart`]: getting at the elements.
 //! - [`Element`]: what an array can hold.
+//! - [`Tiling`], [`Tasks`], [`Epochs`]: tiles by number, tasks that workers draw, two arrays in turns.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
 //! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
@@ -37,6 +38,7 @@ mod atomic;
 mod claim;
 mod claims;
 mod element;
+mod epochs;
 mod error;
 mod format;
 mod geometry;
@@ -51,6 +53,9 @@ mod rank;
 mod save;
 mod segment;
 mod snapshot;
+mod tasks;
+mod tiling;
+mod version;
 
 pub use aliases::{
     SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
@@ -63,6 +68,7 @@ pub use claim::{
 };
 pub use claims::ClaimResult;
 pub use element::Element;
+pub use epochs::Epochs;
 pub use error::{CreateError, LoadError, OpenError, PrefaultError, SaveError};
 pub use format::{FORMAT_VERSION, FormatError};
 pub use handle::ArrayHandle;
@@ -72,6 +78,8 @@ pub use ndshm_buffer::{PersistError, Placed, Placement, Prefault, Prefaulted, Re
 pub use ndshm_sync::{LockError, Member, MutexGuard, Poisoned};
 pub use options::ArrayOptions;
 pub use rank::set_rank;
+pub use tasks::Tasks;
+pub use tiling::{Tile, Tiling};
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -23,7 +23,7 @@ use super::progression::Progression;
 /// assert_eq!(a.read()?.row(2), ndarray::arr1(&[3.0, 3.0, 3.0, 1.0, 1.0, 2.0]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Select<D: Dimension>: sealed::Sealed {
+pub trait Select<D: Dimension>: Sealed {
     /// The dimension of what is claimed.
     type Dim: Dimension;
 
@@ -45,13 +45,13 @@ pub struct Outside {
     pub(crate) len: usize,
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
+/// No other types than these.
+#[doc(hidden)]
+pub trait Sealed {}
 
 macro_rules! rows {
     ($($range:ty),+) => {$(
-        impl sealed::Sealed for $range {}
+        impl Sealed for $range {}
 
         impl<D: Dimension> Select<D> for $range {
             type Dim = D;
@@ -111,7 +111,7 @@ fn rows(range: &impl RangeBounds<usize>, shape: &[usize]) -> Result<Range<usize>
     Err(Outside { axis: 0, asked: signed(rows.start)..signed(rows.end), len })
 }
 
-impl<I, D: Dimension, E: Dimension> sealed::Sealed for SliceInfo<I, D, E> {}
+impl<I, D: Dimension, E: Dimension> Sealed for SliceInfo<I, D, E> {}
 
 impl<I, D: Dimension, E: Dimension> Select<D> for SliceInfo<I, D, E>
 where
@@ -128,7 +128,7 @@ where
     }
 }
 
-impl sealed::Sealed for &[SliceInfoElem] {}
+impl Sealed for &[SliceInfoElem] {}
 
 /// For arrays whose number of axes is not known before the program runs.
 impl Select<IxDyn> for &[SliceInfoElem] {

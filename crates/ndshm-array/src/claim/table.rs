@@ -21,12 +21,12 @@ pub(crate) const ENTRIES: usize = 1024;
 /// | offset | size | what | written by |
 /// |---|---|---|---|
 /// | 0 | 24 | the lock of the table | |
-/// | 24 | 8 | counts releases, for those who wait ([`EventCount`]) | whoever releases |
+/// | 24 | 8 | counts releases and versions, for those who wait ([`EventCount`]) | whoever releases or publishes |
 /// | 32 | 4 | entries from here on were never used | holder of the lock |
 /// | 36 | 4 | zero | |
 /// | 40 | 8 | tickets drawn by those who wait | holder of the lock |
 /// | 48 | 8 | exclusive and atomic claims that were granted | holder of the lock |
-/// | 56 | 8 | zero | |
+/// | 56 | 8 | the version: how often the contents were published | whoever publishes |
 /// | 64 | (32 + 24 x axes) x 1024 | the entries | |
 ///
 /// An entry:
@@ -57,7 +57,7 @@ pub(crate) struct Head {
     reserved: u32,
     tickets: AtomicU64,
     granted: AtomicU64,
-    reserved_too: u64,
+    version: AtomicU64,
 }
 
 /// Bytes of a table for an array of that many axes.
@@ -375,6 +375,16 @@ impl<'a> ClaimTable<'a> {
         self.entries().any(|(_, state, by)| matches!(state, State::Held(_)) && by == me)
     }
 
+    /// How often the contents were published.
+    pub(crate) fn version(self) -> &'a AtomicU64 {
+        &self.head.version
+    }
+
+    /// What is slept on by those who wait.
+    pub(crate) fn released(self) -> &'a EventCount {
+        &self.head.released
+    }
+
     /// The number of exclusive and atomic claims that were granted until now. Where it is the same
     /// after a copy as before, and [`written`](Self::written) found nobody in between, nobody has written.
     pub(crate) fn granted(self) -> u64 {
@@ -531,6 +541,7 @@ mod tests {
         assert_eq!(offset_of!(Head, used), 32);
         assert_eq!(offset_of!(Head, tickets), 40);
         assert_eq!(offset_of!(Head, granted), 48);
+        assert_eq!(offset_of!(Head, version), 56);
         assert_eq!(size_of::<Head>(), 64);
         assert_eq!(table_len(2) - 64, (32 + 24 * 2) * 1024);
         assert_eq!(table_len(9), table_len(6));
