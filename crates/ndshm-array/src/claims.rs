@@ -8,7 +8,8 @@ use ndarray::Dimension;
 use crate::array::SharedArray;
 use crate::atomic::{AtomicElement, AtomicGuard};
 use crate::claim::{
-    Claim, ClaimError, Mode, Outside, Patience, PoisonedClaim, ReadGuard, Select, Want, WriteGuard,
+    Claim, ClaimError, Mode, Outside, Patience, PoisonedClaim, ReadGuard, Select, Selection, Want,
+    WriteGuard,
 };
 use crate::element::Element;
 
@@ -464,14 +465,13 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     ) -> ClaimResult<[G; N]> {
         let shape = self.shape();
         let (table, members) = self.segment().claims(shape).ok_or(ClaimError::ReadOnly)?;
-        let mut wants: [Option<Want>; N] = [None; N];
-        for (want, part) in wants.iter_mut().zip(&parts) {
-            let part = part.part(shape).map_err(|Outside { axis, asked, len }| {
+        // Filled in place: they are large, and moving them takes a good part of the time of a claim.
+        let mut wants: [Want; N] = [(Selection::NOTHING, mode); N];
+        for ((want, _), part) in wants.iter_mut().zip(&parts) {
+            *want = part.part(shape).map_err(|Outside { axis, asked, len }| {
                 ClaimError::OutOfBounds { axis, asked, len }
             })?;
-            *want = Some((part, mode));
         }
-        let wants = wants.map(|want| want.expect("filled in above"));
         let mut at = [0; N];
         let poison = table
             .claim(members, &wants, &mut at, patience)

@@ -35,6 +35,10 @@ pub struct Selection {
 pub struct Part(Box<Selection>);
 
 impl Selection {
+    /// Nothing of any array.
+    pub(crate) const NOTHING: Self =
+        Self { axes: [Progression::EMPTY; MOST_AXES], ndim: 1, whole: 0 };
+
     /// These indices of an array of that shape; of further axes all.
     pub(crate) fn new(shape: &[usize], axes: impl IntoIterator<Item = Progression>) -> Self {
         let ndim = shape.len().min(MOST_AXES);
