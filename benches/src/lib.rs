@@ -5,11 +5,13 @@
 //! run, in turns ([`interleaved`]), and reported as ratios of medians, each beside what was
 //! promised ([`Target`]).
 
+mod contest;
 mod cpu;
 mod interleaved;
 mod system;
 mod target;
 
+pub use contest::{Contest, hold, timed};
 pub use cpu::{cpus, pin};
 pub use interleaved::{Contender, Measured, interleaved, one_by_one, print_table};
 pub use system::{busy, now, sleep_on, wake};

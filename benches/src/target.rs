@@ -11,6 +11,8 @@ pub enum Target {
     AtMost(f64, &'static [&'static str]),
     /// Does at least that many times as much in the same time.
     AtLeast(f64, &'static [&'static str]),
+    /// Takes at most that many nanoseconds.
+    Within(f64),
 }
 
 /// A target, and what was measured.
@@ -25,23 +27,29 @@ impl Target {
     /// Judges the first of those that were measured. `None` when no rival that is named took part.
     #[must_use]
     pub fn judge(self, group: &str, measured: &[Measured]) -> Option<Verdict> {
-        let (Self::AtMost(_, rivals) | Self::AtLeast(_, rivals)) = self;
-        let taking_part = measured.iter().filter(|m| rivals.contains(&m.name.as_str()));
-        let best = taking_part.min_by(|a, b| a.median.total_cmp(&b.median))?;
         let ours = measured.first()?.median;
-        let name = &best.name;
-        Some(match self {
-            Self::AtMost(most, _) => Verdict {
-                what: format!("{group}: takes at most {most} x {name}"),
-                met: ours / best.median <= most,
-                figure: ours / best.median,
-            },
-            Self::AtLeast(least, _) => Verdict {
-                what: format!("{group}: at least {least} x the throughput of {name}"),
-                met: best.median / ours >= least,
-                figure: best.median / ours,
-            },
-        })
+        let best = |rivals: &[&str]| {
+            let taking_part = measured.iter().filter(|m| rivals.contains(&m.name.as_str()));
+            taking_part.min_by(|a, b| a.median.total_cmp(&b.median))
+        };
+        let (what, figure, met) = match self {
+            Self::AtMost(most, rivals) => {
+                let best = best(rivals)?;
+                let ratio = ours / best.median;
+                (format!("takes at most {most} x {}", best.name), ratio, ratio <= most)
+            }
+            Self::AtLeast(least, rivals) => {
+                let best = best(rivals)?;
+                let ratio = best.median / ours;
+                (
+                    format!("at least {least} x the throughput of {}", best.name),
+                    ratio,
+                    ratio >= least,
+                )
+            }
+            Self::Within(nanos) => (format!("takes at most {nanos} ns"), ours, ours <= nanos),
+        };
+        Some(Verdict { what: format!("{group}: {what}"), met, figure })
     }
 }
 

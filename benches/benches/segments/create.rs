@@ -4,11 +4,11 @@ use std::ffi::CString;
 use std::sync::LazyLock;
 
 use ndshm_array::SharedArray1;
-use ndshm_benches::Target;
+use ndshm_benches::{Contest, Target, timed};
 use ndshm_buffer::SharedBuffer;
 use shared_memory::ShmemConf;
 
-use crate::{Contest, bare, name, python, timed};
+use crate::{bare, name, python};
 
 const LITTLE: usize = 4096;
 

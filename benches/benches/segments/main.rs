@@ -2,70 +2,15 @@
 //!
 //! `cargo bench -p ndshm-benches --bench segments`. What follows `--` as for the benchmark `sync`.
 
-use std::time::Duration;
-
-use criterion::Criterion;
-use ndshm_benches::{Contender, Target, Verdict, cpus, interleaved, pin, print_table};
+use ndshm_benches::hold;
 
 mod bare;
 mod create;
 mod open;
 mod python;
 
-/// What is measured, and what was promised.
-struct Contest {
-    group: &'static str,
-    yardstick: &'static str,
-    targets: Vec<Target>,
-    /// Of whom the first is ours.
-    contenders: Vec<Contender<'static>>,
-}
-
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|a| a == name);
-    let filter = arguments.iter().find(|a| !a.starts_with('-'));
-    let tables = !has("--test") && !has("--list") && !has("--profile-time");
-    let rounds = if has("--quick") { 5 } else { 25 };
-    pin(cpus()[0]);
-
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(500))
-        .sample_size(10)
-        .configure_from_args();
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    for mut contest in create::contests().into_iter().chain(open::contests()) {
-        if filter.is_some_and(|f| !contest.group.contains(f.as_str())) {
-            continue;
-        }
-        let mut group = criterion.benchmark_group(contest.group);
-        for (name, run) in &mut contest.contenders {
-            group.bench_function(*name, |b| b.iter_custom(&mut *run));
-        }
-        group.finish();
-        if tables {
-            let measured = interleaved(Duration::from_millis(5), rounds, &mut contest.contenders);
-            let title = format!("{}; medians of {rounds} rounds in turns", contest.group);
-            print_table(&title, contest.yardstick, &measured);
-            verdicts
-                .extend(contest.targets.iter().filter_map(|t| t.judge(contest.group, &measured)));
-        }
-    }
-    criterion.final_summary();
-    if !verdicts.is_empty() {
-        println!("\ntargets:");
-        verdicts.iter().for_each(|v| println!("{v}"));
-    }
-}
-
-/// Does it as often as it is asked to.
-fn timed(mut operation: impl FnMut() + 'static) -> Box<dyn FnMut(u64) -> Duration> {
-    Box::new(move |n| {
-        let start = std::time::Instant::now();
-        (0..n).for_each(|_| operation());
-        start.elapsed()
-    })
+    hold(create::contests().into_iter().chain(open::contests()));
 }
 
 /// A name that no other run has.

@@ -16,7 +16,6 @@ const ICEORYX2: &str = "iceoryx2, a loan filled in place";
 const COPIED: &str = "iceoryx2, copied in";
 
 const LEN: usize = 64 << 20;
-const WORD: usize = size_of::<u64>();
 
 /// How far apart the words lie that are written, and looked at by the other one: who hands over a frame has changed
 /// it, and the time for that is not what is measured.
@@ -95,6 +94,8 @@ fn iceoryx2(_arena: &'static Arena) -> Vec<Rival> {
     use std::mem::MaybeUninit;
 
     use iceoryx2::prelude::{NodeBuilder, ipc};
+
+    const WORD: usize = size_of::<u64>();
 
     let parent = std::process::id();
     let made = |name: &'static str, copied: bool| {

@@ -1,0 +1,12 @@
+//! Claims and snapshots of arrays, beside locks that know parts, and memcpy.
+//!
+//! `cargo bench -p ndshm-benches --bench array`. What follows `--` as for the benchmark `sync`.
+
+use ndshm_benches::hold;
+
+mod claims;
+mod snapshot;
+
+fn main() {
+    hold(claims::contests().into_iter().chain([snapshot::shared(), snapshot::read_only()]));
+}
