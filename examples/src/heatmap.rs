@@ -5,9 +5,7 @@
 
 mod canvas;
 mod colours;
-mod error;
 mod layout;
-mod output;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -16,8 +14,9 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 
+pub use crate::plot_error::PlotError;
+use crate::png::Output;
 use canvas::Canvas;
-pub use error::PlotError;
 use layout::Layout;
 use text::{Align, Run};
 
@@ -72,7 +71,7 @@ pub fn heatmap(
     };
     let has_nan = matrix.iter().any(|value| value.is_nan());
     let layout = Layout::new(&fonts, title, labels, has_nan);
-    let output = output::Output::beside(path)?;
+    let output = Output::beside(path)?;
     let mut canvas = Canvas::new(layout.width, layout.height);
     draw_title(&mut canvas, &fonts, &layout)?;
     draw_cells(&mut canvas, &fonts, &layout, matrix)?;
@@ -81,7 +80,7 @@ pub fn heatmap(
     if has_nan {
         draw_nan_legend(&mut canvas, &fonts, &layout)?;
     }
-    output.write(&canvas)
+    output.write(canvas.size(), &canvas.averaged())
 }
 
 /// Makes sure that a file can be written to `path`, whole or not at all, and changes nothing.
@@ -90,7 +89,7 @@ pub fn heatmap(
 ///
 /// [`PlotError`] when it cannot.
 pub fn writable(path: &Path) -> Result<(), PlotError> {
-    output::Output::beside(path).map(drop)
+    Output::beside(path).map(drop)
 }
 
 fn draw_title(canvas: &mut Canvas, font: &text::Font, layout: &Layout) -> Result<(), PlotError> {

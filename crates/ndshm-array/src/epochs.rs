@@ -9,11 +9,11 @@ use crate::claim::ClaimError;
 use crate::element::Element;
 use crate::error::CreateError;
 
-/// A pair of arrays for computations in steps: all read [`now`](Self::now), each writes its part of
-/// [`next`](Self::next), and at a barrier the two swap.
+/// A pair of arrays for computations in steps: all read what is [now](Step::now), each writes its part of what is
+/// [next](Step::next), and behind a barrier the two swap.
 ///
-/// A worker that dies on the way leaves `now` as the last whole step left it, since the barrier breaks before the swap;
-/// [`restore`](Self::restore) then makes `next` fit to be written again.
+/// A worker that dies on the way leaves [`now`](Self::now) as the last whole step left it, since the barrier breaks before
+/// the swap; [`restore`](Self::restore) then makes the other one fit to be written again.
 ///
 /// ```
 /// use ndshm_array::{ClaimError, Epochs};
@@ -26,15 +26,11 @@ use crate::error::CreateError;
 ///         let (pair, barrier) = (&pair, &barrier);
 ///         s.spawn(move || {
 ///             for _ in 0..3 {
-///                 {
-///                     let now = pair.now()?.claim(..).map_err(ClaimError::without_guard)?;
-///                     let mut next =
-///                         pair.next()?.claim_mut(band.clone()).map_err(ClaimError::without_guard)?;
-///                     next.fill(now.sum());
-///                 }
-///                 pair.advance(|| Ok::<_, ClaimError<()>>(barrier.wait()))?;
+///                 let step = pair.step().unwrap();
+///                 step.next().claim_mut(band.clone()).unwrap().fill(step.now().read().unwrap().sum());
+///                 barrier.wait(); // all have written
+///                 step.complete().unwrap();
 ///             }
-///             Ok::<_, ClaimError<()>>(())
 ///         });
 ///     }
 /// });
@@ -57,7 +53,8 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
     ///
     /// ```
     /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr2(&[[1, 2], [3, 4]]))?;
-    /// assert_eq!(pair.next()?.read()?, pair.now()?.read()?);
+    /// let step = pair.step()?;
+    /// assert_eq!(step.next().read()?, step.now().read()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_array(array: &ArrayRef<T, D>) -> Result<Self, CreateError> {
@@ -94,7 +91,8 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
         Ok(self.of(self.epoch()?))
     }
 
-    /// What this step writes: until then what the last step but one wrote.
+    /// The step that comes now, as one party of it has it. Between [completing](Step::complete) one and this call no barrier
+    /// is needed.
     ///
     /// # Errors
     ///
@@ -102,45 +100,17 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
     ///
     /// ```
     /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[0.5]))?;
-    /// pair.next()?.write()?[0] = 1.5;
-    /// assert_eq!(pair.now()?.read()?[0], 0.5);
+    /// let step = pair.step()?;
+    /// step.next().write()?[0] = 1.5;
+    /// assert_eq!(step.now().read()?[0], 0.5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn next(&self) -> Result<&SharedArray<T, D>, ClaimError<()>> {
-        Ok(self.of(self.epoch()? + 1))
+    pub fn step(&self) -> Result<Step<'_, T, D>, ClaimError<()>> {
+        Ok(Step { epochs: self, epoch: self.epoch()? })
     }
 
     fn of(&self, epoch: u64) -> &SharedArray<T, D> {
         &self.pair[(epoch % 2) as usize]
-    }
-
-    /// Ends the step: waits by `barrier` until all have written, then swaps. All parties call it, with no claim on either
-    /// array left. Gives the number of steps that are complete now.
-    ///
-    /// # Errors
-    ///
-    /// What `barrier` returned, with nothing swapped; and as [`epoch`](Self::epoch).
-    ///
-    /// ```
-    /// use ndshm_array::{ClaimError, Epochs};
-    ///
-    /// let pair = Epochs::from_array(&ndarray::arr1(&[0.5]))?;
-    /// pair.next()?.write()?[0] = 1.5;
-    /// assert_eq!(pair.advance(|| Ok::<_, ClaimError<()>>(()))?, 1); // the only party
-    /// assert_eq!(pair.now()?.read()?[0], 1.5);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn advance<B, E: From<ClaimError<()>>>(
-        &self,
-        barrier: impl FnOnce() -> Result<B, E>,
-    ) -> Result<u64, E> {
-        // Before this one arrives nobody passes, so nobody can have counted the step yet.
-        let done = self.epoch()? + 1;
-        barrier()?;
-        // Whoever comes first counts it, and goes on; the others find it counted, and none of them later than that one's
-        // next step, which waits for them.
-        self.epoch.claim_atomic(..).map_err(ClaimError::without_guard)?.fetch_max(0, done);
-        Ok(done)
     }
 
     /// After a step that failed: makes the array to be written next a copy of the last whole one again, and clears what
@@ -153,14 +123,15 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
     ///
     /// ```
     /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[0.5, 0.5]))?;
-    /// ndshm_testkit::panic_holding(|| pair.next().unwrap().claim_mut(..1));
+    /// ndshm_testkit::panic_holding(|| pair.step().unwrap().next().claim_mut(..1));
     /// pair.restore()?;
-    /// assert_eq!(pair.next()?.read()?.sum(), 1.0);
+    /// assert_eq!(pair.step()?.next().read()?.sum(), 1.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restore(&self) -> Result<(), ClaimError<()>> {
-        let now = self.now()?.read().map_err(ClaimError::without_guard)?;
-        let mut next = match self.next()?.write() {
+        let step = self.step()?;
+        let now = step.now().read().map_err(ClaimError::without_guard)?;
+        let mut next = match step.next().write() {
             Ok(next) => next,
             Err(ClaimError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(e) => return Err(e.without_guard()),
@@ -168,6 +139,70 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
         next.assign(&now);
         next.clear_poison()?;
         Ok(())
+    }
+}
+
+/// One step of [`Epochs`], in the hands of one party.
+///
+/// ```
+/// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[1, 2]))?;
+/// let step = pair.step()?;
+/// step.next().write()?.assign(&(10 * &step.now().read()?));
+/// step.complete()?; // the only party: no barrier
+/// assert_eq!(pair.now()?.read()?, ndarray::arr1(&[10, 20]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Step<'a, T: Element, D: Dimension> {
+    epochs: &'a Epochs<T, D>,
+    epoch: u64,
+}
+
+impl<'a, T: Element, D: Dimension> Step<'a, T, D> {
+    /// What the last step wrote.
+    ///
+    /// ```
+    /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[0.5]))?;
+    /// assert_eq!(pair.step()?.now().read()?[0], 0.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> &'a SharedArray<T, D> {
+        self.epochs.of(self.epoch)
+    }
+
+    /// What this step writes: until then it is what the last but one wrote.
+    ///
+    /// ```
+    /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[0.5]))?;
+    /// pair.step()?.next().write()?[0] = 1.5;
+    /// assert_eq!(pair.now()?.read()?[0], 0.5); // until the step is complete
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn next(&self) -> &'a SharedArray<T, D> {
+        self.epochs.of(self.epoch + 1)
+    }
+
+    /// Swaps the two, for this party; for others once they do it themselves, or one of them has. To be called when all have
+    /// written, and hold no claim on either array any more: behind a barrier. Gives the number of complete steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Epochs::epoch`].
+    ///
+    /// ```
+    /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[0.5]))?;
+    /// assert_eq!((pair.step()?.complete()?, pair.step()?.complete()?), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn complete(self) -> Result<u64, ClaimError<()>> {
+        let done = self.epoch + 1;
+        // The first counts it, and goes on; the rest find it counted. None of them can be later than that one's next
+        // barrier, which waits for them.
+        let epoch = self.epochs.epoch.claim_atomic(..).map_err(ClaimError::without_guard)?;
+        epoch.fetch_max(0, done);
+        Ok(done)
     }
 }
 

@@ -12,7 +12,7 @@
 //!   [`ArrayOptions`] for names; [`ArrayHandle`] to send one to another process.
 //! - [`ReadGuard`], [`WriteGuard`], [`ClaimError`], [`PoisonedClaim`], [`PoisonedPart`]: getting at the elements.
 //! - [`Element`]: what an array can hold.
-//! - [`Tiling`], [`Tasks`], [`Epochs`]: tiles by number, tasks that workers draw, two arrays in turns.
+//! - [`Tiling`], [`Tasks`], [`Epochs`] with its [`Step`]: tiles by number, tasks that workers draw, two arrays in turns.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
 //! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
@@ -68,7 +68,7 @@ pub use claim::{
 };
 pub use claims::ClaimResult;
 pub use element::Element;
-pub use epochs::Epochs;
+pub use epochs::{Epochs, Step};
 pub use error::{CreateError, LoadError, OpenError, PrefaultError, SaveError};
 pub use format::{FORMAT_VERSION, FormatError};
 pub use handle::ArrayHandle;

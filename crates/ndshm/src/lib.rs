@@ -42,9 +42,9 @@ pub use ndshm_sync as sync;
 pub use ndshm_workers as workers;
 
 pub use ndshm_array::{
-    ArrayHandle, ArrayOptions, ClaimError, Element, ReadGuard, SharedArray, SharedArray1,
+    ArrayHandle, ArrayOptions, ClaimError, Element, Epochs, ReadGuard, SharedArray, SharedArray1,
     SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD,
-    SharedMutex, WriteGuard,
+    SharedMutex, Tasks, Tiling, WriteGuard,
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
 pub use ndshm_sync::{BarrierError, LockError};
@@ -55,8 +55,8 @@ pub use ndshm_workers::{
 /// What most programs need: `use ndshm::prelude::*`.
 pub mod prelude {
     pub use ndshm_array::{
-        ClaimError, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4,
-        SharedArray5, SharedArray6, SharedArrayD, SharedMutex,
+        ClaimError, Epochs, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4,
+        SharedArray5, SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling,
     };
     pub use ndshm_buffer::SharedBuffer;
     pub use ndshm_sync::{BarrierError, LockError};

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use plotters::backend::BitMapBackend;
 use plotters::prelude::DrawingBackend;
 
-use super::PlotError;
-use super::canvas::Canvas;
+use crate::plot_error::PlotError;
 
 /// A temporary file in the folder of the target; removed when dropped before it got the target's name.
-pub(super) struct Output {
+pub(crate) struct Output {
     path: PathBuf,
     target: PathBuf,
     temporary: PathBuf,
@@ -20,7 +19,7 @@ pub(super) struct Output {
 
 impl Output {
     /// Makes sure that `path` can be written before anything is drawn.
-    pub(super) fn beside(path: &Path) -> Result<Self, PlotError> {
+    pub(crate) fn beside(path: &Path) -> Result<Self, PlotError> {
         let write_error = |source| PlotError::Write { path: path.to_path_buf(), source };
         let target = match fs::metadata(path) {
             Ok(meta) if !meta.is_file() => {
@@ -48,14 +47,16 @@ impl Output {
         }
     }
 
-    /// Writes the picture and gives it its name.
-    pub(super) fn write(self, canvas: &Canvas) -> Result<(), PlotError> {
+    /// Writes the picture, RGB row by row, and gives it its name.
+    pub(crate) fn write(
+        self,
+        (width, height): (usize, usize),
+        rgb: &[u8],
+    ) -> Result<(), PlotError> {
         let write_error = |source| PlotError::Write { path: self.path.clone(), source };
-        let (width, height) = canvas.size();
         let size = (width as u32, height as u32);
         let mut png = BitMapBackend::new(&self.temporary, size);
-        png.blit_bitmap((0, 0), size, &canvas.averaged())
-            .map_err(|error| PlotError::Draw(error.to_string()))?;
+        png.blit_bitmap((0, 0), size, rgb).map_err(|error| PlotError::Draw(error.to_string()))?;
         png.present().map_err(|error| write_error(io::Error::other(error.to_string())))?;
         fs::rename(&self.temporary, &self.target).map_err(write_error)
     }
