@@ -68,6 +68,7 @@
     doc = "[`passing`]: https://docs.rs/ndshm-buffer/latest/ndshm_buffer/passing/"
 )]
 
+mod backend;
 mod buffer;
 mod bytes;
 mod copy;
@@ -78,16 +79,23 @@ mod growth;
 mod handle;
 mod id;
 mod info;
+mod lacking;
 mod lifecycle;
 mod listing;
 mod mapping;
 mod name;
 mod open;
 mod options;
+mod os_id;
 mod pass;
 #[cfg(feature = "serde")]
 pub mod passing;
 mod per_process;
+#[cfg(feature = "portable")]
+mod portable;
+#[cfg(not(feature = "portable"))]
+#[path = "portable/absent.rs"]
+mod portable;
 mod prefault;
 mod registry;
 mod room;
@@ -96,11 +104,12 @@ mod typed;
 #[cfg(feature = "serde")]
 mod wire;
 
+pub use backend::Backend;
 pub use buffer::SharedBuffer;
 pub use error::{
     CreateError, GrowError, InheritError, ListError, MissingError, OpenError, PassError,
     PersistError, PrefaultError, RangeError, ReadError, ReceiveError, RemoveError, SendError,
-    Shortage, WriteError,
+    Shortage, Unsupported, WriteError,
 };
 pub use handle::BufferHandle;
 pub use id::SegmentId;

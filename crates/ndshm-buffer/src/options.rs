@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use crate::backend::{self, Backend};
 use crate::buffer::SharedBuffer;
-use crate::create;
 use crate::error::{CreateError, OpenError, RemoveError};
 use crate::handle::BufferHandle;
-use crate::lifecycle;
 use crate::name::{self, NameError, Place};
-use crate::open;
+use crate::os_id::OsId;
+use crate::portable;
 use crate::prefault::Prefault;
 use crate::typed::is_typed;
 
@@ -28,7 +28,8 @@ use crate::typed::is_typed;
 /// ```
 #[derive(Clone, Debug)]
 pub struct BufferOptions {
-    dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) backend: Backend,
     pub(crate) read_only: bool,
     pub(crate) persist: bool,
     pub(crate) foreign_owner: bool,
@@ -43,6 +44,7 @@ impl BufferOptions {
     pub(crate) fn new() -> Self {
         Self {
             dir: None,
+            backend: Backend::default(),
             read_only: false,
             persist: false,
             foreign_owner: false,
@@ -68,6 +70,25 @@ impl BufferOptions {
     /// ```
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// What makes the segment, or opens the one of a name; each backend has names of its own. A handle knows its backend.
+    ///
+    /// ```
+    /// # #[cfg(feature = "portable")] {
+    /// use ndshm_buffer::{Backend, SharedBuffer};
+    ///
+    /// # let name = &format!("dob{}", std::process::id());
+    /// let options = SharedBuffer::options().backend(Backend::Portable);
+    /// let buffer = options.create(name, 64)?;
+    /// assert!(SharedBuffer::options().open(name).is_err()); // the native one knows no such name
+    /// assert_eq!(options.open(name)?.id(), buffer.id());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -228,7 +249,7 @@ impl BufferOptions {
     /// # Ok::<(), CreateError>(())
     /// ```
     pub fn create(&self, name: &str, len: usize) -> Result<SharedBuffer, CreateError> {
-        self.create_with(name, len, |_| ())
+        backend::create(self, name, len, None::<fn(&mut [u8]) -> Result<(), CreateError>>)
     }
 
     /// Creates a segment, has `init` fill it, and only then gives it a name: nobody sees it half made.
@@ -279,8 +300,7 @@ impl BufferOptions {
         len: usize,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<SharedBuffer, E> {
-        let place = self.place(name).map_err(CreateError::from)?;
-        create::named(self, place, len, init)
+        backend::create(self, name, len, Some(init))
     }
 
     /// Creates a segment of `len` zero bytes without a name: [`SharedBuffer::anonymous`].
@@ -337,7 +357,7 @@ impl BufferOptions {
         len: usize,
         init: impl FnOnce(&mut [u8]) -> Result<(), E>,
     ) -> Result<SharedBuffer, E> {
-        create::anonymous(self, len, init)
+        backend::anonymous(self, len, init)
     }
 
     /// Opens the segment that has this name. A second open in one process gives the same mapping.
@@ -357,7 +377,7 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(&self, name: &str) -> Result<SharedBuffer, OpenError> {
-        untyped(open::named(self, self.place(name)?, None)?)
+        untyped(backend::open(self, name)?)
     }
 
     /// As [`open`](Self::open), for a segment that may hold more than bytes.
@@ -380,7 +400,35 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub unsafe fn open_typed(&self, name: &str) -> Result<SharedBuffer, OpenError> {
-        open::named(self, self.place(name)?, None)
+        backend::open(self, name)
+    }
+
+    /// Opens what a program that uses `shared_memory` has made, by its `os_id`; with the [portable](Backend::Portable)
+    /// backend, whichever these options name.
+    ///
+    /// The length is what `shared_memory` says: exactly as many bytes as that program asked for on Linux, in whole pages
+    /// elsewhere. What that program has not reserved (it never does) is reserved now, so that no touch is a fault for want of
+    /// room. The name is that program's to remove, or [`unlink`](SharedBuffer::unlink)'s; dropping the buffer does not.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: there is nothing of that os_id, it is refused as a name is, or there is no room for it.
+    ///
+    /// ```
+    /// # #[cfg(feature = "portable")] {
+    /// use ndshm_buffer::SharedBuffer;
+    ///
+    /// # let os_id = &format!("/doc-{}", std::process::id());
+    /// // In another program, most often; it has to live, or its drop removes the name.
+    /// let theirs = shared_memory::ShmemConf::new().os_id(os_id).size(1000).create()?;
+    ///
+    /// let buffer = SharedBuffer::options().open_os_id(os_id)?;
+    /// buffer.write_at(0, b"hello")?;
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_os_id(&self, os_id: &str) -> Result<SharedBuffer, OpenError> {
+        untyped(portable::open(self, OsId::new(os_id)?, None)?)
     }
 
     /// Opens what a handle stands for, as these options say: read-only, or of another user. Their directory plays no
@@ -446,7 +494,7 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn remove(&self, name: &str) -> Result<(), RemoveError> {
-        lifecycle::remove_any(&self.place(name)?, self.foreign_owner)
+        backend::remove(self, name)
     }
 
     pub(crate) fn place(&self, name: &str) -> Result<Place, NameError> {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::files::again;
+use super::again;
 use super::region::{BLOCK, Region};
 
 /// Makes one huge page of a block that has at least one page: a hole is filled with zeroes, pages that are there are
