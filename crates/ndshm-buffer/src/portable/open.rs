@@ -96,10 +96,10 @@ pub(super) fn find(
 fn look(os_id: &OsId, options: &BufferOptions) -> Result<Look, OpenError> {
     let path = || PathBuf::from(os_id.as_str());
     let (fd, facts) = examine(os_id)?;
+    open::purpose(options).vet(&facts).map_err(|unfit| open::unfit_error(unfit, &path()))?;
     if facts.len == 0 {
         return Ok(Look::NotYet(OpenError::Empty { path: path() }));
     }
-    open::purpose(options).vet(&facts).map_err(|unfit| open::unfit_error(unfit, &path()))?;
     open::attachable(&facts, &path())?;
     reserve(&fd, &facts, os_id)?;
     let shmem = match ShmemConf::new().os_id(os_id.as_str()).open().map_err(answer) {

@@ -162,8 +162,9 @@ pub(crate) fn busy_time() -> Duration {
 mod tests {
     use std::os::fd::AsFd;
 
-    use super::super::{create_anonymous, reserve, set_length};
+    use super::super::{create_anonymous, set_length};
     use super::*;
+    use crate::sys::reserve;
 
     /// How many bytes of the region the page tables have.
     fn mapped(region: &Region) -> usize {

@@ -1,0 +1,118 @@
+//! Many at one name.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ndshm_buffer::{CreateError, OpenError, SharedBuffer};
+use ndshm_testkit::{Child, Rng, until};
+
+use crate::arena::{Arena, word};
+
+const LEN: usize = 40_000;
+const LONG: Duration = Duration::from_secs(60);
+const ROUNDS: usize = 150;
+
+/// All bytes are the same and not 0: what a creator's `init` leaves, and nothing earlier.
+fn whole(buffer: &SharedBuffer) -> bool {
+    let mut bytes = vec![0; buffer.len()];
+    buffer.read_at(0, &mut bytes).unwrap();
+    bytes.len() == LEN && bytes[0] != 0 && bytes.iter().all(|&byte| byte == bytes[0])
+}
+
+/// Creates, and removes, as often as it is first; says how often that was.
+pub(crate) fn racer() {
+    let arena = Arena::inherited();
+    let mark: u8 = word().parse().unwrap();
+    let (mut won, begin) = (0, Instant::now());
+    while won < ROUNDS && begin.elapsed() < LONG / 3 {
+        match arena.options().create_with(arena.name(), LEN, |bytes| bytes.fill(mark)) {
+            Ok(buffer) => {
+                won += 1;
+                assert_eq!(buffer.len(), LEN);
+                let mut found = [0];
+                buffer.read_at(LEN - 1, &mut found).unwrap();
+                assert_eq!(found, [mark], "another has created the same");
+            }
+            Err(CreateError::NameTaken { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    println!("{won}");
+}
+
+/// Opens again and again: what it finds is whole.
+pub(crate) fn opener() {
+    let arena = Arena::inherited();
+    let begin = Instant::now();
+    let mut found = 0;
+    while begin.elapsed() < Duration::from_secs(4) {
+        match arena.options().open(arena.name()) {
+            Ok(buffer) => {
+                assert!(whole(&buffer), "half a segment");
+                found += 1;
+            }
+            Err(OpenError::NotFound { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    println!("{found}");
+}
+
+fn number(child: &mut Child) -> usize {
+    let number = child.line().parse().unwrap_or(0);
+    child.succeed(LONG);
+    number
+}
+
+pub(crate) fn one_creator_wins_and_all_see_it_whole(arena: &Arena) {
+    let start = |role: &str, word: usize| arena.role(role, word).piped().spawn();
+    let mut openers: Vec<_> = (0..2).map(|_| start("races::opener", 0)).collect();
+    let mut racers: Vec<_> = (1..4).map(|mark| start("races::racer", mark)).collect();
+    let won: Vec<_> = racers.iter_mut().map(number).collect();
+    let found: Vec<_> = openers.iter_mut().map(number).collect();
+    println!("{won:?} created, {found:?} opened");
+    assert!(won.iter().sum::<usize>() > 0 && found.iter().sum::<usize>() > 0);
+    assert!(matches!(arena.options().open(arena.name()), Err(OpenError::NotFound { .. })));
+}
+
+/// Creates one after another, until it is killed.
+pub(crate) fn doomed() {
+    let arena = Arena::inherited();
+    println!("begins");
+    loop {
+        let made = arena.options().create_with(arena.name(), LEN, |bytes| bytes.fill(7));
+        assert!(whole(&made.unwrap()));
+    }
+}
+
+/// Whatever moment: there is nothing, or a whole segment, or (of the portable backend) half of one, which is an error;
+/// and each can be removed.
+pub(crate) fn creators_killed_at_any_moment(arena: &Arena) {
+    let (options, name) = (arena.options(), arena.name());
+    let mut rng = Rng::new(17);
+    let (mut nothing, mut left, mut half) = (0, 0, 0);
+    for _ in 0..25 {
+        let mut child = arena.role("races::doomed", "").piped().spawn();
+        assert_eq!(child.line(), "begins");
+        thread::sleep(Duration::from_micros(rng.below(3000)));
+        child.kill();
+        match options.open(name) {
+            Ok(buffer) => {
+                assert!(whole(&buffer));
+                left += 1;
+            }
+            Err(OpenError::NotFound { .. }) => {
+                nothing += 1;
+                continue;
+            }
+            Err(OpenError::Unfinished { .. } | OpenError::Empty { .. }) if !arena.is_native() => {
+                half += 1;
+            }
+            Err(error) => panic!("{error}"),
+        }
+        options.remove(name).unwrap();
+    }
+    println!("{nothing} times nothing, {left} whole, {half} half made");
+    assert!(left > 0);
+    until("the name is free", LONG, || options.create(name, 1).is_ok());
+}
