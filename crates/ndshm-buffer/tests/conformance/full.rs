@@ -59,7 +59,7 @@ fn compete(options: &BufferOptions) {
             let count = |counter: &AtomicU64| counter.fetch_add(1, Relaxed);
             let (created, foreseen, refused) = (&created, &foreseen, &refused);
             scope.spawn(move || {
-                for _ in 0..500 {
+                for _ in 0..200 {
                     match options.create_with(name, 600 << 10, |bytes| bytes.fill(1)) {
                         Ok(_) => count(created),
                         Err(CreateError::NoSpace { source: None, .. }) => count(foreseen),

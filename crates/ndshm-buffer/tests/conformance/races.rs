@@ -91,7 +91,7 @@ pub(crate) fn creators_killed_at_any_moment(arena: &Arena) {
     let (options, name) = (arena.options(), arena.name());
     let mut rng = Rng::new(17);
     let (mut nothing, mut left, mut half) = (0, 0, 0);
-    for _ in 0..25 {
+    for _ in 0..15 {
         let mut child = arena.role("races::doomed", "").piped().spawn();
         assert_eq!(child.line(), "begins");
         thread::sleep(Duration::from_micros(rng.below(3000)));
