@@ -63,8 +63,9 @@ struct Unfinished<'a> {
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         if let Some(fd) = &self.fd {
-            // A drop cannot report.
-            let _ = remove::only(self.os_id, fd.as_fd());
+            // As `Created::remove_unkept`.
+            let remove = || remove::only(self.os_id, fd.as_fd());
+            let _ = remove().or_else(|_| remove());
         }
     }
 }

@@ -37,7 +37,10 @@ impl Created {
         if let Some(mapped) = self.0.portable()
             && mapped.trailer().is_none_or(|trailer| !trailer.is_kept())
         {
-            let _ = unlink(mapped, self.0.as_fd());
+            // A drop cannot report, and nobody else would remove it. What fails for want of something, as a descriptor,
+            // may do so for a moment.
+            let unlink = || unlink(mapped, self.0.as_fd());
+            let _ = unlink().or_else(|_| unlink());
         }
     }
 }
@@ -101,6 +104,8 @@ fn is_numbered_alike(os_id: &OsId, fd: BorrowedFd<'_>) -> io::Result<bool> {
     let number = |facts: FileFacts| (facts.dev, facts.ino);
     match shm::open(os_id.as_str()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // Without a look: it has a name still, where a system counts them.
+        Err(error) if sys::lacks_descriptors(&error) => Ok(sys::facts_of(fd)?.links > 0),
         found => Ok(number(sys::facts_of(found?.as_fd())?) == number(sys::facts_of(fd)?)),
     }
 }

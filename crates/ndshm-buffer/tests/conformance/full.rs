@@ -128,6 +128,12 @@ fn few_descriptors(arena: &Arena, new: &str) {
     let open: Vec<_> = fs::read_dir("/proc/self/fd").unwrap().collect();
     let numbers = open.iter().filter_map(|fd| fd.as_ref().ok()?.file_name().to_str()?.parse().ok());
     let highest: u64 = numbers.max().unwrap();
+    // A name is removed without a descriptor to spare.
+    let buffer = arena.options().create(new, 64).unwrap();
+    limit(Resource::Nofile, 0);
+    drop(buffer);
+    limit(Resource::Nofile, 1 << 10);
+    assert!(arena.options().open(new).is_err(), "it was left");
     let mut outcomes = Vec::new();
     for number in 0..highest + 8 {
         limit(Resource::Nofile, number);
