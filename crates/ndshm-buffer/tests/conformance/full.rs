@@ -28,7 +28,7 @@ pub(crate) fn small_filesystem() {
     let too_much = |len: usize, free: usize| {
         let error = options.create("b", len).unwrap_err();
         assert!(
-            matches!(&error, CreateError::NoSpace { asked, free: f, shortage: Shortage::SharedMemory, .. }
+            matches!(&error, CreateError::NoSpace { asked, free: f, shortage: Shortage::SharedMemory, source: None, .. }
                 if *asked == len as u64 && *f == free as u64),
             "{error}"
         );
@@ -73,7 +73,8 @@ fn compete(options: &BufferOptions) {
     println!(
         "two at once: {created:?} created, {foreseen:?} refused before, {refused:?} by the kernel"
     );
-    assert!(created.into_inner() > 0 && foreseen.into_inner() + refused.into_inner() > 0);
+    // What the kernel says, after the look, is for `failures.rs`, which has it say so.
+    assert!(created.into_inner() > 0 && foreseen.into_inner() > 0);
 }
 
 pub(crate) fn limits_of_the_process_are_errors(arena: &Arena) {
