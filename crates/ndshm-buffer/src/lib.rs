@@ -115,6 +115,7 @@ mod listing;
 mod mapping;
 mod name;
 mod open;
+mod operations;
 mod options;
 mod os_id;
 mod pass;

@@ -11,7 +11,8 @@ use crate::buffer::SharedBuffer;
 use crate::error::{InheritError, PassError};
 use crate::name;
 use crate::open;
-use crate::options::{BufferOptions, untyped};
+use crate::operations::untyped;
+use crate::options::BufferOptions;
 
 /// What stands before the key in the name of the environment variable.
 const PREFIX: &str = "NDSHM_FD_";

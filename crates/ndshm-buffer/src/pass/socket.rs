@@ -12,7 +12,8 @@ use super::{Outgoing, can_travel, sys};
 use crate::buffer::SharedBuffer;
 use crate::error::{ReceiveError, SendError};
 use crate::open;
-use crate::options::{BufferOptions, untyped};
+use crate::operations::untyped;
+use crate::options::BufferOptions;
 
 const MAGIC: [u8; 8] = *b"\x7fNDSHP\r\n";
 
