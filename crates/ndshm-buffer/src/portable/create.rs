@@ -112,8 +112,13 @@ impl Draft<'_> {
         let opened = shm::open(self.os_id.as_str());
         let fd = opened.map_err(|source| self.os("open it once more", source))?;
         let again = fd.try_clone().map_err(|source| self.os("duplicate its descriptor", source))?;
+        let found = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         // So far it was the owner, and would have removed the name.
         shmem.set_owner(false);
+        // Whoever removed the name meanwhile, and took it, keeps it, and as it is: reserving could make it longer.
+        if (found.len, found.reserved) != (file_len as u64, 0) {
+            return Err(self.taken());
+        }
         let mut unfinished = Unfinished { os_id: self.os_id, fd: Some(again) };
         self.reserve(fd.as_fd(), file_len)?;
 
@@ -122,6 +127,11 @@ impl Draft<'_> {
         let mapped = Mapped::made(shmem, self.os_id.clone(), facts).ok_or_else(unmapped)?;
         let trailer = mapped.trailer().ok_or_else(unmapped)?;
         trailer.write(facts, file_len, self.options.persist);
+        if !leads_to(fd.as_fd(), facts, file_len) {
+            // As above, where both are alike.
+            unfinished.fd = None;
+            return Err(self.taken());
+        }
         let key = Key { id: mapped.id(0), access: Access::ReadWrite };
         let mapping = registry::find_or_map(key, || {
             Ok::<_, CreateError>(Parts { backing: mapped.into(), fd, capacity: None })
@@ -190,5 +200,15 @@ impl Draft<'_> {
             return CreateError::TooManyFiles { segment, limit: sys::descriptor_limit(), source };
         }
         CreateError::Os { segment, step, source }
+    }
+}
+
+/// Whether a descriptor, opened by name, is of what was mapped by that name just before; true where the system does not
+/// read shared memory by descriptors.
+fn leads_to(fd: BorrowedFd<'_>, facts: Facts, file_len: usize) -> bool {
+    match sys::read_end(fd, file_len as u64) {
+        Ok(Some(end)) => trailer::instance(&end) == facts.instance,
+        Ok(None) => false,
+        Err(_) => true,
     }
 }

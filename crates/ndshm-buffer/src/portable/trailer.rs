@@ -3,6 +3,7 @@
 //! `docs/format.md` specifies it to the byte.
 
 use std::hash::{BuildHasher, RandomState};
+use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -61,6 +62,12 @@ pub(super) fn file_len(len: usize) -> Option<usize> {
 pub(super) fn new_instance() -> u64 {
     // The keys are random, of each process its own, and of each value another.
     RandomState::new().hash_one(std::time::SystemTime::now())
+}
+
+/// What stands at the end of a segment for its instance, whatever else does.
+pub(super) fn instance(end: &[u8; SIZE]) -> u64 {
+    let at = offset_of!(Trailer, instance);
+    u64::from_le_bytes(std::array::from_fn(|i| end[at + i]))
 }
 
 impl Trailer {
@@ -153,7 +160,8 @@ mod tests {
         // SAFETY: the last 64 of the bytes.
         let end = unsafe { start.add(BLOCK - 64) }.cast::<[u8; 64]>();
         // SAFETY: in bounds, and nobody writes meanwhile.
-        assert_eq!(unsafe { end.read() }, expected);
+        let end = unsafe { end.read() };
+        assert_eq!((end, super::instance(&end)), (expected, facts.instance));
     }
 
     #[test]

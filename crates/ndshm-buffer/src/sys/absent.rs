@@ -75,10 +75,6 @@ absent! {
     close_on_exec(BorrowedFd<'_>) -> ();
 }
 
-pub(crate) fn read_end<const N: usize>(_: BorrowedFd<'_>, _: u64) -> io::Result<Option<[u8; N]>> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 pub(crate) fn lacks_unnamed_files(_: &io::Error) -> bool {
     false
 }

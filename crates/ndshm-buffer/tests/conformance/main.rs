@@ -60,6 +60,7 @@ conformance! {
         races::racer,
         races::opener,
         races::doomed,
+        races::overtaken,
         refusals::stranger,
     ],
     both: [
@@ -82,6 +83,7 @@ conformance! {
         60 => refusals::another_users,
         90 => races::one_creator_wins_and_all_see_it_whole,
         90 => races::creators_killed_at_any_moment,
+        60 => races::all_can_be_overtaken_at_each_system_call,
     ],
     portable: [
         60 => foreign::a_plain_program_opens_a_segment,

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ndshm_buffer::{CreateError, OpenError, SharedBuffer};
-use ndshm_testkit::{Child, Rng, until};
+use ndshm_testkit::{Child, Rng, skip, until};
 
 use crate::arena::{Arena, word};
 
@@ -115,4 +115,103 @@ pub(crate) fn creators_killed_at_any_moment(arena: &Arena) {
     println!("{nothing} times nothing, {left} whole, {half} half made");
     assert!(left > 0);
     until("the name is free", LONG, || options.create(name, 1).is_ok());
+}
+
+/// Overtaken at each system call by another that removes the name and takes it, a creator takes nothing back, and who
+/// opens gets the one or the other.
+pub(crate) fn all_can_be_overtaken_at_each_system_call(arena: &Arena) {
+    if cfg!(not(target_arch = "x86_64")) {
+        return skip("overtaking", "registers are named for x86-64 only");
+    }
+    arena.role("races::overtaken", "").spawn().succeed(LONG);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn overtaken() {}
+
+/// A process of one thread, which forks.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn overtaken() {
+    let arena = Arena::inherited();
+    let filled = |len: usize| {
+        arena.options().create_with(arena.name(), len, |bytes| bytes.fill(len as u8 | 1))
+    };
+    let create = || match filled(LEN) {
+        Ok(made) => Some(made),
+        Err(CreateError::NameTaken { .. }) => None,
+        Err(error) => panic!("{error}"),
+    };
+    let open = || match arena.options().open(arena.name()) {
+        Ok(opened) => Some(opened),
+        Err(OpenError::NotFound { .. }) => None,
+        Err(error) => panic!("{error}"),
+    };
+    // One that takes the name may be as long, or not.
+    for len in [100, LEN] {
+        overtake(&arena, "creating", len, || None, create);
+        // Whoever opens a native one keeps removers out meanwhile: they would wait for who is stopped here.
+        if !arena.is_native() {
+            overtake(
+                &arena,
+                "opening",
+                len,
+                || filled(50).ok(),
+                || open().inspect(|b| old_or_new(b, len)),
+            );
+        }
+    }
+}
+
+/// The one of 50 bytes that was there, or the other of `len` that took its name.
+#[cfg(target_arch = "x86_64")]
+fn old_or_new(buffer: &SharedBuffer, len: usize) {
+    let mut bytes = vec![0; buffer.len()];
+    buffer.read_at(0, &mut bytes).unwrap();
+    assert!(bytes == [51; 50] || bytes == vec![0; len], "{} bytes of neither", bytes.len());
+}
+
+/// Has `act` overtaken after each of its system calls, where `before` has made what there is.
+#[cfg(target_arch = "x86_64")]
+fn overtake(
+    arena: &Arena,
+    what: &str,
+    len: usize,
+    before: impl Fn() -> Option<SharedBuffer>,
+    act: impl Fn() -> Option<SharedBuffer>,
+) {
+    let (options, name) = (arena.options(), arena.name());
+    // A call that nothing else here makes: tells where it begins and ends.
+    let mark = || thread::yield_now();
+    let (mut calls, mut taken) = (0, 0);
+    'calls: loop {
+        // Of this process, which then maps it no more: the child maps it for itself.
+        if let Some(there) = before() {
+            there.persist().unwrap();
+        }
+        let mut child = ndshm_testkit::Traced::fork(|| {
+            mark();
+            // Dropped behind the mark: a creator's removal is not meant here.
+            let _kept = act();
+            mark();
+        });
+        while child.to_call().expect("it has not begun") != libc::SYS_sched_yield {
+            child.make_call();
+        }
+        child.make_call();
+        for _ in 0..calls {
+            if child.to_call() == Some(libc::SYS_sched_yield) {
+                child.kill();
+                let _ = options.remove(name);
+                break 'calls;
+            }
+            child.make_call();
+        }
+        taken += usize::from(options.remove(name).is_ok());
+        let mine = arena.create(len);
+        assert_eq!(child.end(), 0, "{what}: after {calls} system calls");
+        assert_eq!(arena.open().id(), mine.id(), "{what}: after {calls} system calls");
+        calls += 1;
+    }
+    println!("{what}: overtaken after {calls} system calls, {taken} times with a name to take");
+    assert!(calls > 5 && taken > 0);
 }

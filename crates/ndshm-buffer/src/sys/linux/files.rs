@@ -120,17 +120,6 @@ pub(crate) fn remove_name(dir: BorrowedFd<'_>, file: &str) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(dir, file, AtFlags::empty())?)
 }
 
-/// The last bytes of a file of that length, as they are now; `None` where it has no such number.
-pub(crate) fn read_end<const N: usize>(
-    fd: BorrowedFd<'_>,
-    len: u64,
-) -> io::Result<Option<[u8; N]>> {
-    let mut bytes = [0; N];
-    let Some(offset) = len.checked_sub(N as u64) else { return Ok(None) };
-    let read = again(|| rustix::io::pread(fd, &mut bytes, offset))?;
-    Ok((read == N).then_some(bytes))
-}
-
 /// The path through which a process, this one included, opens descriptor `fd` of process `pid` anew.
 pub(crate) fn descriptor_of(pid: u32, fd: RawFd) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/fd/{fd}"))

@@ -11,9 +11,7 @@ mod passing;
 mod region;
 mod room;
 
-use rustix::io::Errno;
-
-use super::unix::{page_size, raw};
+use super::unix::{again, page_size, raw};
 
 pub(crate) use attached::{Mapper, mappers};
 pub(crate) use files::*;
@@ -30,12 +28,3 @@ pub(crate) const HAS_NATIVE: bool = true;
 
 /// The descriptors of this process, each a link that opens a new description of the same file.
 const OWN_DESCRIPTORS: &str = "/proc/self/fd";
-
-fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            other => return other,
-        }
-    }
-}

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FileType, Mode, Stat};
 
+use super::again;
+
 /// What `stat` says of a file, as far as this crate cares.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileFacts {
@@ -74,4 +76,15 @@ fn moment(seconds: i64, nanos: u32) -> SystemTime {
 /// What an open descriptor leads to.
 pub(crate) fn facts_of(fd: BorrowedFd<'_>) -> io::Result<FileFacts> {
     Ok(rustix::fs::fstat(fd)?.into())
+}
+
+/// The last bytes of a file of that length, as they are now; `None` where it has no such number.
+pub(crate) fn read_end<const N: usize>(
+    fd: BorrowedFd<'_>,
+    len: u64,
+) -> io::Result<Option<[u8; N]>> {
+    let mut bytes = [0; N];
+    let Some(offset) = len.checked_sub(N as u64) else { return Ok(None) };
+    let read = again(|| rustix::io::pread(fd, &mut bytes, offset))?;
+    Ok((read == N).then_some(bytes))
 }

@@ -8,7 +8,9 @@ pub(crate) mod shm;
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-pub(crate) use facts::{FileFacts, FileKind, facts_of};
+use rustix::io::Errno;
+
+pub(crate) use facts::{FileFacts, FileKind, facts_of, read_end};
 pub(crate) use reserve::{is_full, reserve};
 pub(crate) use room::{descriptor_limit, directory_room, file_size_limit, lacks_descriptors};
 
@@ -33,4 +35,13 @@ pub(crate) fn effective_user() -> u32 {
 /// The number of a descriptor.
 pub(crate) fn raw(fd: impl AsFd) -> RawFd {
     fd.as_fd().as_raw_fd()
+}
+
+pub(super) fn again<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
 }
