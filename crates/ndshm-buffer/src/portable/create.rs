@@ -116,7 +116,7 @@ impl Draft<'_> {
         // So far it was the owner, and would have removed the name.
         shmem.set_owner(false);
         // Whoever removed the name meanwhile, and took it, keeps it, and as it is: reserving could make it longer.
-        if (found.len, found.reserved) != (file_len as u64, 0) {
+        if found.len != file_len as u64 {
             return Err(self.taken());
         }
         let mut unfinished = Unfinished { os_id: self.os_id, fd: Some(again) };
@@ -128,7 +128,7 @@ impl Draft<'_> {
         let trailer = mapped.trailer().ok_or_else(unmapped)?;
         trailer.write(facts, file_len, self.options.persist);
         if !leads_to(fd.as_fd(), facts, file_len) {
-            // As above, where both are alike.
+            // As above, where both are as long.
             unfinished.fd = None;
             return Err(self.taken());
         }

@@ -81,7 +81,10 @@ pub(crate) fn doomed() {
     println!("begins");
     loop {
         let made = arena.options().create_with(arena.name(), LEN, |bytes| bytes.fill(7));
-        assert!(whole(&made.unwrap()));
+        let made = made.unwrap();
+        assert!(whole(&made));
+        // So that a good part of the deaths is between a creation and a removal.
+        thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -94,7 +97,7 @@ pub(crate) fn creators_killed_at_any_moment(arena: &Arena) {
     for _ in 0..15 {
         let mut child = arena.role("races::doomed", "").piped().spawn();
         assert_eq!(child.line(), "begins");
-        thread::sleep(Duration::from_micros(rng.below(3000)));
+        thread::sleep(Duration::from_micros(rng.below(9000)));
         child.kill();
         match options.open(name) {
             Ok(buffer) => {
