@@ -169,7 +169,10 @@ impl Draft<'_> {
 
     /// Sets all of it aside, before anything is touched.
     fn reserve(&self, fd: BorrowedFd<'_>, file_len: usize) -> Result<(), CreateError> {
-        look_for_room(file_len as u64, fd).map_err(|lack| self.no_space(lack, None))?;
+        // Who waits to open it may have done so already.
+        let reserved = sys::facts_of(fd).map_or(0, |facts| facts.reserved);
+        let lacking = (file_len as u64).saturating_sub(reserved);
+        look_for_room(lacking, fd).map_err(|lack| self.no_space(lack, None))?;
         reserve_all(fd, file_len).map_err(|source| match sys::is_full(&source) {
             true => self.no_space(lack_of(fd), Some(source)),
             false => self.os("reserve it", source),
