@@ -171,6 +171,10 @@ fn old_or_new(buffer: &SharedBuffer, len: usize) {
     let mut bytes = vec![0; buffer.len()];
     buffer.read_at(0, &mut bytes).unwrap();
     assert!(bytes == [51; 50] || bytes == vec![0; len], "{} bytes of neither", bytes.len());
+    // Its descriptor is of the same.
+    let mut first = [2];
+    rustix::io::pread(buffer, &mut first, 0).unwrap();
+    assert_eq!(first[0], bytes[0]);
 }
 
 /// Has `act` overtaken after each of its system calls, where `before` has made what there is.
