@@ -7,9 +7,13 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked -- -D warnings
 cargo clippy -p ndshm-buffer --no-default-features --locked -- -D warnings
 cargo clippy -p ndshm-sync --all-features --all-targets --locked -- -D warnings
-# Its own tests switch `portable` on; here it is off, and then the only backend, as on another unix.
+# Their own tests switch `portable` on; here it is off, and then the only backend, as on another unix.
 cargo clippy -p ndshm-sync --locked -- -D warnings
+cargo clippy -p ndshm-buffer --locked -- -D warnings
+cargo clippy -p ndshm --features portable --locked -- -D warnings
 RUSTFLAGS="--cfg ndshm_portable_only" CARGO_TARGET_DIR=target/portable-only \
-    cargo clippy -p ndshm-sync --features portable --locked -- -D warnings
+    cargo clippy -p ndshm-sync -p ndshm-buffer --features portable --locked -- -D warnings
+RUSTFLAGS="--cfg ndshm_portable_only" CARGO_TARGET_DIR=target/portable-only \
+    cargo clippy -p ndshm-buffer --no-default-features --features portable --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
-RUSTDOCFLAGS="-D warnings" cargo doc -p ndshm-sync --all-features --no-deps --locked
+RUSTDOCFLAGS="-D warnings" cargo doc -p ndshm-sync -p ndshm-buffer --all-features --no-deps --locked

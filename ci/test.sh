@@ -3,16 +3,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-present() { find /dev/shm -maxdepth 1 \( -name 'ndshm.*' -o -name 'ndshm-test-*' \) 2>/dev/null | sort; }
+present() { find /dev/shm -maxdepth 1 \( -name 'ndshm.*' -o -name 'ndshm-p.*' -o -name 'ndshm-test-*' \) 2>/dev/null | sort; }
 before=$(present)
 
 cargo test --workspace --locked
 cargo test -p ndshm-sync --features lock_api --locked --doc
 cargo test -p ndshm-sync --features lock_api --locked --test lock_api
 
-echo "== the portable backend without the native one, as on another unix"
+echo "== the portable backends without the native ones, as on another unix"
 RUSTFLAGS="--cfg ndshm_portable_only" CARGO_TARGET_DIR=target/portable-only \
-    cargo test -p ndshm-sync --test conformance --locked -- portable::
+    cargo test -p ndshm-sync -p ndshm-buffer --test conformance --locked -- portable::
 
 echo "== again, two copies at the same time"
 cargo test --workspace --locked >target/second-copy.log 2>&1 &

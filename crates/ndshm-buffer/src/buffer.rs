@@ -5,13 +5,13 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
 
+use crate::backend::{self, Backend};
 use crate::create;
 use crate::creator::Creator;
 use crate::error::{CreateError, GrowError, PersistError, RemoveError};
 use crate::growth;
 use crate::handle::BufferHandle;
 use crate::id::SegmentId;
-use crate::lifecycle::{self, Victim};
 use crate::mapping::{Growth, Mapping};
 use crate::name::Place;
 use crate::options::BufferOptions;
@@ -77,7 +77,7 @@ impl SharedBuffer {
     /// # Ok::<(), ndshm_buffer::CreateError>(())
     /// ```
     pub fn anonymous(len: usize) -> Result<Self, CreateError> {
-        create::anonymous(&BufferOptions::new(), len, |_| Ok(()))
+        BufferOptions::new().anonymous(len)
     }
 
     /// How to create or open a segment, named ones in particular.
@@ -112,8 +112,9 @@ impl SharedBuffer {
         Self { guarded, ..self }
     }
 
-    pub(crate) fn is_guarded(&self) -> bool {
-        self.guarded
+    /// Where its copies are guarded: only the native backend's are.
+    pub(crate) fn guarded_region(&self) -> Option<&Region> {
+        if self.guarded { self.mapping.native() } else { None }
     }
 
     /// Creation did this.
@@ -232,10 +233,48 @@ impl SharedBuffer {
     /// # Ok::<(), ndshm_buffer::CreateError>(())
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.place.as_deref().map(Place::name)
+        let portable = || self.mapping.portable().and_then(|mapped| mapped.os_id().name());
+        self.place.as_deref().map(Place::name).or_else(portable)
     }
 
-    /// The file of a named segment: what another program, NumPy for one, opens.
+    /// What made it, and maps it.
+    ///
+    /// ```
+    /// # use ndshm_buffer::{Backend, SharedBuffer};
+    /// let buffer = SharedBuffer::anonymous(64)?;
+    /// assert_eq!(buffer.backend(), Backend::Native);
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn backend(&self) -> Backend {
+        match self.mapping.portable() {
+            None => Backend::Native,
+            Some(_) => Backend::Portable,
+        }
+    }
+
+    /// By what a program that uses `shared_memory` opens it: `ShmemConf::new().os_id(..).open()`. `None` for a
+    /// segment of the native backend.
+    ///
+    /// Such a program sees at least [`len`](Self::len) bytes, which are this buffer's; what follows them it must leave
+    /// alone. It must not become the owner (`set_owner`), and is to be started after the segment was created.
+    ///
+    /// ```
+    /// # #[cfg(feature = "portable")] {
+    /// use ndshm_buffer::{Backend, SharedBuffer};
+    ///
+    /// # let name = &format!("doc{}", std::process::id());
+    /// let options = SharedBuffer::options().backend(Backend::Portable);
+    /// let buffer = options.create(name, 64)?;
+    /// assert_eq!(buffer.os_id().unwrap(), format!("/ndshm-p.{name}"));
+    /// # }
+    /// # Ok::<(), ndshm_buffer::CreateError>(())
+    /// ```
+    pub fn os_id(&self) -> Option<&str> {
+        self.mapping.portable().map(|mapped| mapped.os_id().as_str())
+    }
+
+    /// The file of a named segment: what another program, NumPy for one, opens. `None` for an anonymous one, and one of
+    /// the [portable](Backend::Portable) backend.
     ///
     /// ```
     /// # use ndshm_buffer::SharedBuffer;
@@ -279,7 +318,7 @@ impl SharedBuffer {
 
     /// Keeps the name when the creating buffer is dropped, in whichever process it lives.
     ///
-    /// The mark is on the segment (the file's sticky bit). The name then stays until somebody removes it.
+    /// The mark is on the segment (the file's sticky bit; a word behind the bytes of a portable one). The name then stays until somebody removes it.
     ///
     /// # Errors
     ///
@@ -297,8 +336,7 @@ impl SharedBuffer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn persist(&self) -> Result<(), PersistError> {
-        let place = self.place.as_deref().ok_or(PersistError::Anonymous)?;
-        lifecycle::persist(place, self.id())
+        backend::persist(self)
     }
 
     /// Removes the name now, if it still leads to this segment; who has the segment open keeps it.
@@ -319,15 +357,7 @@ impl SharedBuffer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn unlink(&self) -> Result<bool, RemoveError> {
-        match self.place.as_deref() {
-            Some(place) => lifecycle::remove_only(place, Victim::Only(self.id())),
-            None => Ok(false),
-        }
-    }
-
-    /// Where it is mapped.
-    pub(crate) fn region(&self) -> &Region {
-        self.mapping.region()
+        backend::unlink(self)
     }
 
     /// What creation did beside reserving.
@@ -342,7 +372,10 @@ impl SharedBuffer {
 
     /// The segment as error messages name it.
     pub(crate) fn describe(&self) -> String {
-        create::describe(self.place.as_deref())
+        match self.os_id() {
+            None => create::describe(self.place.as_deref()),
+            Some(os_id) => os_id.to_owned(),
+        }
     }
 
     pub(crate) fn mapping(&self) -> &Mapping {
@@ -355,6 +388,8 @@ impl SharedBuffer {
 }
 
 /// The descriptor that is mapped. Locks taken through it belong to this process's mapping of the segment.
+///
+/// Of the [portable](Backend::Portable) backend, which maps through one that `shared_memory` keeps to itself: another one of the same segment.
 impl AsFd for SharedBuffer {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.mapping.as_fd()

@@ -71,10 +71,8 @@ impl SharedBuffer {
         &self,
         copy: impl FnOnce(&dyn Fn() -> bool) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.is_guarded() {
-            return copy(&|| true);
-        }
-        match self.mapping().watched(|watch| copy(&|| !watch.damaged())) {
+        let Some(region) = self.guarded_region() else { return copy(&|| true) };
+        match self.mapping().watched(region, |watch| copy(&|| !watch.damaged())) {
             (copied, false) => copied,
             (_, true) => Err(MissingError { segment: self.describe() }.into()),
         }

@@ -182,7 +182,13 @@ impl Draft<'_> {
         let facts = sys::facts_of(fd.as_fd()).map_err(|source| self.os("examine it", source))?;
         let id = SegmentId::of(&facts);
         let mapping = registry::find_or_map(Key { id, access: Access::ReadWrite }, || {
-            Ok::<_, CreateError>(Parts { region, fd, capacity: self.options.capacity, typed: None })
+            let backing = region.into();
+            Ok::<_, CreateError>(Parts {
+                backing,
+                fd,
+                capacity: self.options.capacity,
+                typed: None,
+            })
         })?;
         Ok((mapping, id))
     }
@@ -205,12 +211,12 @@ impl Draft<'_> {
     }
 }
 
-/// A segment as messages name it.
+/// A segment without a name, in messages.
+pub(crate) const ANONYMOUS: &str = "an anonymous segment";
+
+/// A native segment as messages name it.
 pub(crate) fn describe(place: Option<&Place>) -> String {
-    place.map_or_else(
-        || "an anonymous segment".to_owned(),
-        |place| place.path().display().to_string(),
-    )
+    place.map_or_else(|| ANONYMOUS.to_owned(), |place| place.path().display().to_string())
 }
 
 fn taken(place: &Place) -> CreateError {

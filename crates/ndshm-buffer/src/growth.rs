@@ -12,8 +12,10 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
+use crate::backend::Backend;
 use crate::buffer::SharedBuffer;
 use crate::error::GrowError;
+use crate::lacking;
 use crate::name::Place;
 use crate::room;
 use crate::sys::{self, GROWTH, Lock};
@@ -98,6 +100,9 @@ pub(crate) fn grow(buffer: &SharedBuffer, len: usize) -> Result<usize, GrowError
     let Some(growth) = buffer.mapping().growth() else {
         return match buffer.len() {
             now if len <= now => Ok(now),
+            _ if buffer.backend() == Backend::Portable => {
+                Err(lacking::GROWTH.of(&segment()).into())
+            }
             now => Err(GrowError::Fixed { segment: segment(), asked: len, len: now }),
         };
     };

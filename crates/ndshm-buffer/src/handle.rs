@@ -10,6 +10,8 @@ use crate::mapping::Mapping;
 use crate::name::Place;
 use crate::open::{self, Expected};
 use crate::options::BufferOptions;
+use crate::os_id::OsId;
+use crate::portable;
 use crate::sys;
 
 /// What a process needs to open a segment that another one has. Made by [`SharedBuffer::handle`].
@@ -18,7 +20,7 @@ use crate::sys;
 /// `serde` it can be sent by any means. Opening checks that what is found is the segment that the handle was made from.
 ///
 /// An anonymous segment is opened through the process that made the handle: it must still hold the segment, and
-/// `/proc` must show it. A named one is opened by its name.
+/// `/proc` must show it. A named one is opened by its name, and one of the portable backend by its os_id.
 ///
 /// ```
 /// use ndshm_buffer::{BufferHandle, SharedBuffer};
@@ -51,6 +53,8 @@ pub(crate) enum Source {
         pid: u32,
         fd: RawFd,
     },
+    /// Of the portable backend.
+    OsId(OsId),
     /// Open already: it came through `passing::adopt`, and no process may be there to open it through.
     #[cfg(feature = "serde")]
     Adopted(SharedBuffer),
@@ -58,10 +62,13 @@ pub(crate) enum Source {
 
 impl BufferHandle {
     pub(crate) fn of(mapping: &Mapping, place: Option<&Place>) -> Self {
-        let source = match place {
-            Some(place) => Source::Named(place.clone()),
+        let source = match (mapping.portable(), place) {
+            (Some(mapped), _) => Source::OsId(mapped.os_id().clone()),
+            (None, Some(place)) => Source::Named(place.clone()),
             // The process that calls now: a forked child has the descriptor under the same number.
-            None => Source::Anonymous { pid: sys::process_id(), fd: sys::raw(mapping.as_fd()) },
+            (None, None) => {
+                Source::Anonymous { pid: sys::process_id(), fd: sys::raw(mapping.as_fd()) }
+            }
         };
         let key = mapping.key();
         Self {
@@ -112,6 +119,7 @@ impl BufferHandle {
         match &self.source {
             Source::Named(place) => open::named(&options, place.clone(), Some(expected)),
             Source::Anonymous { pid, fd } => open::held_elsewhere(&options, *pid, *fd, expected),
+            Source::OsId(os_id) => portable::open(&options, os_id.clone(), Some(expected)),
             #[cfg(feature = "serde")]
             Source::Adopted(buffer) if buffer.is_read_only() == read_only => Ok(buffer.clone()),
             #[cfg(feature = "serde")]
@@ -141,10 +149,13 @@ impl BufferHandle {
     /// # Ok::<(), ndshm_buffer::CreateError>(())
     /// ```
     pub fn name(&self) -> Option<&str> {
-        self.place().map(Place::name)
+        match &self.source {
+            Source::OsId(os_id) => os_id.name(),
+            _ => self.place().map(Place::name),
+        }
     }
 
-    /// The file of a named segment.
+    /// The file of a named segment; `None` where the segment has none, as [`SharedBuffer::path`].
     ///
     /// ```
     /// # let buffer = ndshm_buffer::SharedBuffer::anonymous(64)?;
@@ -167,10 +178,17 @@ impl BufferHandle {
         self.len
     }
 
+    fn describe(&self) -> String {
+        match &self.source {
+            Source::OsId(os_id) => os_id.as_str().to_owned(),
+            _ => create::describe(self.place()),
+        }
+    }
+
     pub(crate) fn place(&self) -> Option<&Place> {
         match &self.source {
             Source::Named(place) => Some(place),
-            Source::Anonymous { .. } => None,
+            Source::Anonymous { .. } | Source::OsId(_) => None,
             #[cfg(feature = "serde")]
             Source::Adopted(buffer) => buffer.place(),
         }
@@ -180,7 +198,7 @@ impl BufferHandle {
 impl fmt::Debug for BufferHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BufferHandle")
-            .field("segment", &create::describe(self.place()))
+            .field("segment", &self.describe())
             .field("id", &self.id)
             .field("len", &self.len)
             .field("read_only", &self.read_only)

@@ -31,7 +31,8 @@ impl SegmentId {
         Self { dev: facts.dev, ino: facts.ino }
     }
 
-    /// The device number of its filesystem.
+    /// The device number of its filesystem. Of the portable backend, where the system may have none: a number made of the
+    /// os_id, with the highest bit set.
     ///
     /// ```
     /// # let buffer = ndshm_buffer::SharedBuffer::anonymous(64)?;
@@ -42,7 +43,8 @@ impl SegmentId {
         self.dev
     }
 
-    /// Its inode number within that filesystem.
+    /// Its inode number within that filesystem. Of the portable backend: the random number that stands at its end, or the
+    /// inode number of what another program made.
     ///
     /// ```
     /// # let buffer = ndshm_buffer::SharedBuffer::anonymous(64)?;

@@ -128,10 +128,7 @@ fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, H
 }
 
 /// What a name leads to in a directory; `None` where there is no such name.
-pub(crate) fn look(
-    dir: BorrowedFd<'_>,
-    file: impl AsRef<Path>,
-) -> Result<Option<FileFacts>, HoldError> {
+pub(crate) fn look(dir: BorrowedFd<'_>, file: &Path) -> Result<Option<FileFacts>, HoldError> {
     match sys::facts_of_name(dir, file) {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -159,7 +156,7 @@ impl Removal {
         let (bytes, lock) = (LIFECYCLE, Lock::Exclusive);
         let purpose = Purpose { writable: true, bytes, lock, patient, foreign_owner };
         let dir = sys::open_directory(place.dir()).map_err(HoldError::Directory)?;
-        let held = hold_in(dir.as_fd(), Path::new(place.file()), purpose)?;
+        let held = hold_in(dir.as_fd(), place.file(), purpose)?;
         Ok(Self { dir, held })
     }
 

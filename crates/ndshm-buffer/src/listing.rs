@@ -5,9 +5,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, absolute};
 
+use crate::backend::native;
 use crate::error::{ListError, OpenError};
 use crate::id::SegmentId;
 use crate::info::{Contents, SegmentInfo};
+use crate::lacking;
 use crate::lifecycle::{self, Victim, look};
 use crate::name::Place;
 use crate::open;
@@ -35,6 +37,7 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn list(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        native(self, "segments", &lacking::LIST)?;
         list(&self.directory())
     }
 
@@ -54,6 +57,7 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn info(&self, name: &str) -> Result<SegmentInfo, OpenError> {
+        native(self, name, &lacking::INFO)?;
         info(self.place(name)?)
     }
 
@@ -79,6 +83,7 @@ impl BufferOptions {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn gc(&self) -> Result<Vec<SegmentInfo>, ListError> {
+        native(self, "segments", &lacking::LIST)?;
         collect(&self.directory(), self.foreign_owner)
     }
 }

@@ -41,6 +41,14 @@ pub enum NameError {
         /// The first such character.
         found: char,
     },
+    /// No shared memory can have this os_id.
+    #[error("os_id {os_id:?} {why}; use one slash and a short name behind it, as in \"/heat\"")]
+    OsId {
+        /// The os_id.
+        os_id: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The name is `.` or `..`, which a reader would take for a directory.
     #[error("segment name {name:?} reads as a directory; use at least one character besides dots")]
     Dots {
@@ -109,8 +117,8 @@ impl Place {
     }
 
     /// The file's name within its directory.
-    pub(crate) fn file(&self) -> &str {
-        &self.file
+    pub(crate) fn file(&self) -> &Path {
+        Path::new(&self.file)
     }
 }
 

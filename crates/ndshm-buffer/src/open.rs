@@ -37,7 +37,7 @@ pub(crate) fn named(
     let held = hold(&place, purpose).map_err(|error| hold_error(error, &place))?;
     let path = place.path();
     attachable(&held.facts, path)?;
-    expect(&held.facts, expected, path)?;
+    expect(identity(&held.facts), expected, path)?;
     let (facts, access) = (held.facts, Access::read_only(options.read_only));
     let mapping = attach(facts, access, path, || {
         held.release().map_err(|source| os(path, "unlock it", source))
@@ -70,7 +70,7 @@ pub(crate) fn held_elsewhere(
     let purpose = purpose(options);
     // Before the open: the number may stand for any file by now, and opening some has an effect.
     let examine = |facts: &FileFacts| {
-        expect(facts, Some(expected), &path)?;
+        expect(identity(facts), Some(expected), &path)?;
         purpose.vet(facts).map_err(|unfit| unfit_error(unfit, &path))?;
         attachable(facts, &path)
     };
@@ -121,7 +121,7 @@ pub(crate) fn inherited(
     let shown = shown(place.as_ref(), fd);
     let path = shown.as_path();
     let facts = sys::facts_of(fd).map_err(|source| os(path, "examine it", source))?;
-    expect(&facts, Some(expected), path)?;
+    expect(identity(&facts), Some(expected), path)?;
     if facts.kind != sys::FileKind::Regular {
         return Err(OpenError::NotRegular {
             path: shown,
@@ -138,7 +138,7 @@ pub(crate) fn inherited(
     Ok(SharedBuffer::from_parts(mapping, place.map(Arc::new), None))
 }
 
-fn purpose(options: &BufferOptions) -> Purpose {
+pub(crate) fn purpose(options: &BufferOptions) -> Purpose {
     Purpose {
         writable: !options.read_only,
         // Marked as in use before removers are let in again, so that none takes it for an orphan.
@@ -170,7 +170,7 @@ fn attach(
             }
         })?;
         let End { capacity, typed } = end(&fd, facts.len, path)?;
-        Ok::<_, OpenError>(Parts { region, fd, capacity, typed: Some(typed) })
+        Ok::<_, OpenError>(Parts { backing: region.into(), fd, capacity, typed: Some(typed) })
     })?;
     if mapping.file_len() != len {
         // Somebody has resized the file under a mapping of this process: parts of that may be gone.
@@ -214,7 +214,7 @@ fn mark(fd: &OwnedFd, path: &Path) -> Result<(), OpenError> {
 }
 
 /// Refuses what cannot be mapped or what others may hold by another name.
-fn attachable(facts: &FileFacts, path: &Path) -> Result<(), OpenError> {
+pub(crate) fn attachable(facts: &FileFacts, path: &Path) -> Result<(), OpenError> {
     let path = || path.to_owned();
     if facts.links > 1 {
         return Err(OpenError::HardLinks { path: path(), links: facts.links });
@@ -226,16 +226,24 @@ fn attachable(facts: &FileFacts, path: &Path) -> Result<(), OpenError> {
     }
 }
 
-fn expect(facts: &FileFacts, expected: Option<Expected>, path: &Path) -> Result<(), OpenError> {
-    let found = SegmentId::of(facts);
+fn identity(facts: &FileFacts) -> (SegmentId, u64) {
+    (SegmentId::of(facts), facts.len)
+}
+
+/// Refuses what is not the segment that was expected.
+pub(crate) fn expect(
+    (found, found_len): (SegmentId, u64),
+    expected: Option<Expected>,
+    path: &Path,
+) -> Result<(), OpenError> {
     match expected {
-        Some(expected) if expected.id != found || expected.len != facts.len => {
+        Some(expected) if expected.id != found || expected.len != found_len => {
             Err(OpenError::Mismatch {
                 path: path.to_owned(),
                 expected: expected.id,
                 expected_len: expected.len,
                 found,
-                found_len: facts.len,
+                found_len,
             })
         }
         _ => Ok(()),
@@ -259,7 +267,7 @@ pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
     }
 }
 
-fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
+pub(crate) fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
     let path = path.to_owned();
     match unfit {
         Unfit::Symlink => OpenError::Symlink { path },
@@ -268,7 +276,7 @@ fn unfit_error(unfit: Unfit, path: &Path) -> OpenError {
     }
 }
 
-fn os(path: &Path, step: &'static str, source: io::Error) -> OpenError {
+pub(crate) fn os(path: &Path, step: &'static str, source: io::Error) -> OpenError {
     let path = path.to_owned();
     if sys::lacks_descriptors(&source) {
         return OpenError::TooManyFiles { path, limit: sys::descriptor_limit(), source };

@@ -1,17 +1,11 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::buffer::SharedBuffer;
-use crate::create;
-use crate::error::{CreateError, OpenError, RemoveError};
-use crate::handle::BufferHandle;
-use crate::lifecycle;
+use crate::backend::Backend;
 use crate::name::{self, NameError, Place};
-use crate::open;
 use crate::prefault::Prefault;
-use crate::typed::is_typed;
 
-/// How to create, open or remove a segment. Made by [`SharedBuffer::options`].
+/// How to create, open or remove a segment. Made by [`SharedBuffer::options`](crate::SharedBuffer::options).
 ///
 /// ```
 /// use ndshm_buffer::SharedBuffer;
@@ -28,7 +22,8 @@ use crate::typed::is_typed;
 /// ```
 #[derive(Clone, Debug)]
 pub struct BufferOptions {
-    dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) backend: Backend,
     pub(crate) read_only: bool,
     pub(crate) persist: bool,
     pub(crate) foreign_owner: bool,
@@ -43,6 +38,7 @@ impl BufferOptions {
     pub(crate) fn new() -> Self {
         Self {
             dir: None,
+            backend: Backend::default(),
             read_only: false,
             persist: false,
             foreign_owner: false,
@@ -56,7 +52,8 @@ impl BufferOptions {
 
     /// The directory of named segments. Without this it is `NDSHM_DIR`, or /dev/shm where that is not set.
     ///
-    /// It should lie on a tmpfs; on a disk the kernel writes the bytes back from time to time.
+    /// It should lie on a tmpfs; on a disk the kernel writes the bytes back from time to time. The [portable](Backend::Portable)
+    /// backend has one space of names: it refuses this, and takes no notice of `NDSHM_DIR`.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
@@ -68,6 +65,25 @@ impl BufferOptions {
     /// ```
     pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
+        self
+    }
+
+    /// What makes the segment, or opens the one of a name; each backend has names of its own. A handle knows its backend.
+    ///
+    /// ```
+    /// # #[cfg(feature = "portable")] {
+    /// use ndshm_buffer::{Backend, SharedBuffer};
+    ///
+    /// # let name = &format!("dob{}", std::process::id());
+    /// let options = SharedBuffer::options().backend(Backend::Portable);
+    /// let buffer = options.create(name, 64)?;
+    /// assert!(SharedBuffer::options().open(name).is_err()); // the native one knows no such name
+    /// assert_eq!(options.open(name)?.id(), buffer.id());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -99,7 +115,7 @@ impl BufferOptions {
         self
     }
 
-    /// Creates a segment that can [grow](SharedBuffer::grow) in place, up to so many bytes; other processes see it grow.
+    /// Creates a segment that can [grow](crate::SharedBuffer::grow) in place, up to so many bytes; other processes see it grow.
     ///
     /// Its file has room for all of them from the beginning, and two pages at most beside; memory is taken only for its
     /// length. Nothing that opens a segment takes note of this: it asks the segment.
@@ -154,11 +170,11 @@ impl BufferOptions {
     }
 
     /// Makes an error of what would be a fault (SIGBUS) where another program truncates the file of a named segment:
-    /// [`read_at`](SharedBuffer::read_at) and [`write_at`](SharedBuffer::write_at) of the buffer, and of its clones, return
+    /// [`read_at`](crate::SharedBuffer::read_at) and [`write_at`](crate::SharedBuffer::write_at) of the buffer, and of its clones, return
     /// [`MissingError`](crate::MissingError), from the first such copy on.
     ///
-    /// It does not cover what gets at the bytes otherwise: atomics, [`load_u64`](SharedBuffer::load_u64), slices,
-    /// pointers, the [`len`](SharedBuffer::len) of a segment that can grow. Anonymous segments need none of it: they cannot be
+    /// It does not cover what gets at the bytes otherwise: atomics, [`load_u64`](crate::SharedBuffer::load_u64), slices,
+    /// pointers, the [`len`](crate::SharedBuffer::len) of a segment that can grow. Anonymous segments need none of it: they cannot be
     /// truncated.
     ///
     /// The first use installs a handler for SIGBUS in the process, for ever; what it has no part in goes on to the handler
@@ -193,7 +209,7 @@ impl BufferOptions {
     }
 
     /// Has creation get the memory before anyone uses it: in huge pages, by several threads, on chosen memory nodes.
-    /// Opening takes no notice of it; see [`SharedBuffer::prefault`].
+    /// Opening takes no notice of it; see [`SharedBuffer::prefault`](crate::SharedBuffer::prefault).
     ///
     /// Takes a fifth of the time of a first touch and less where the kernel has huge pages at hand.
     ///
@@ -210,245 +226,6 @@ impl BufferOptions {
         self
     }
 
-    /// Creates a segment of `len` zero bytes and gives it a name.
-    ///
-    /// The bytes are reserved before the name appears: a full filesystem is an error here, not a fault later.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`], with nothing left behind: the name is bad or taken, there is no room, and others.
-    ///
-    /// ```
-    /// # let name = format!("doc-create-{}", std::process::id());
-    /// use ndshm_buffer::{CreateError, SharedBuffer};
-    ///
-    /// let buffer = SharedBuffer::options().create(&name, 1 << 20)?;
-    /// let second = SharedBuffer::options().create(&name, 1 << 20);
-    /// assert!(matches!(second, Err(CreateError::NameTaken { .. })));
-    /// # Ok::<(), CreateError>(())
-    /// ```
-    pub fn create(&self, name: &str, len: usize) -> Result<SharedBuffer, CreateError> {
-        self.create_with(name, len, |_| ())
-    }
-
-    /// Creates a segment, has `init` fill it, and only then gives it a name: nobody sees it half made.
-    ///
-    /// A process that is killed in `init`, or panics there, leaves nothing behind.
-    ///
-    /// # Errors
-    ///
-    /// As [`create`](Self::create).
-    ///
-    /// ```
-    /// # let name = format!("doc-create-with-{}", std::process::id());
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let buffer = SharedBuffer::options().create_with(&name, 4, |bytes| bytes.fill(7))?;
-    /// let mut bytes = [0; 4];
-    /// SharedBuffer::options().open(&name)?.read_at(0, &mut bytes)?;
-    /// assert_eq!(bytes, [7; 4]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn create_with(
-        &self,
-        name: &str,
-        len: usize,
-        init: impl FnOnce(&mut [u8]),
-    ) -> Result<SharedBuffer, CreateError> {
-        self.try_create_with(name, len, infallible(init))
-    }
-
-    /// [`create_with`](Self::create_with) for an `init` that can fail; the name then never appears.
-    ///
-    /// # Errors
-    ///
-    /// What `init` returned, or a [`CreateError`] converted to it.
-    ///
-    /// ```
-    /// # let name = format!("doc-try-create-with-{}", std::process::id());
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let outcome: Result<_, Box<dyn std::error::Error>> =
-    ///     SharedBuffer::options().try_create_with(&name, 64, |_| Err("no data".into()));
-    /// assert_eq!(outcome.unwrap_err().to_string(), "no data");
-    /// assert!(SharedBuffer::options().open(&name).is_err());
-    /// ```
-    pub fn try_create_with<E: From<CreateError>>(
-        &self,
-        name: &str,
-        len: usize,
-        init: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<SharedBuffer, E> {
-        let place = self.place(name).map_err(CreateError::from)?;
-        create::named(self, place, len, init)
-    }
-
-    /// Creates a segment of `len` zero bytes without a name: [`SharedBuffer::anonymous`].
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`], with nothing left behind.
-    ///
-    /// ```
-    /// let buffer = ndshm_buffer::SharedBuffer::options().anonymous(64)?;
-    /// assert_eq!(buffer.name(), None);
-    /// # Ok::<(), ndshm_buffer::CreateError>(())
-    /// ```
-    pub fn anonymous(&self, len: usize) -> Result<SharedBuffer, CreateError> {
-        self.anonymous_with(len, |_| ())
-    }
-
-    /// Creates a segment without a name and has `init` fill it before anyone else can have it.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`], with nothing left behind.
-    ///
-    /// ```
-    /// let buffer = ndshm_buffer::SharedBuffer::options().anonymous_with(64, |bytes| bytes[0] = 9)?;
-    /// let mut byte = [0];
-    /// buffer.read_at(0, &mut byte)?;
-    /// assert_eq!(byte, [9]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn anonymous_with(
-        &self,
-        len: usize,
-        init: impl FnOnce(&mut [u8]),
-    ) -> Result<SharedBuffer, CreateError> {
-        self.try_anonymous_with(len, infallible(init))
-    }
-
-    /// [`anonymous_with`](Self::anonymous_with) for an `init` that can fail.
-    ///
-    /// # Errors
-    ///
-    /// What `init` returned, or a [`CreateError`] converted to it.
-    ///
-    /// ```
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let outcome: Result<_, Box<dyn std::error::Error>> =
-    ///     SharedBuffer::options().try_anonymous_with(64, |_| Err("no data".into()));
-    /// assert_eq!(outcome.unwrap_err().to_string(), "no data");
-    /// ```
-    pub fn try_anonymous_with<E: From<CreateError>>(
-        &self,
-        len: usize,
-        init: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<SharedBuffer, E> {
-        create::anonymous(self, len, init)
-    }
-
-    /// Opens the segment that has this name. A second open in one process gives the same mapping.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]: there is no such segment, or what there is is refused: a link, another type of file, another
-    /// user's, a segment that holds more than bytes ([`TYPED_MAGIC`](crate::TYPED_MAGIC)).
-    ///
-    /// ```
-    /// # let name = format!("doc-open-{}", std::process::id());
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let created = SharedBuffer::options().create(&name, 64)?;
-    /// let opened = SharedBuffer::options().open(&name)?;
-    /// assert_eq!(created.as_ptr(), opened.as_ptr());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn open(&self, name: &str) -> Result<SharedBuffer, OpenError> {
-        untyped(open::named(self, self.place(name)?, None)?)
-    }
-
-    /// As [`open`](Self::open), for a segment that may hold more than bytes.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open).
-    ///
-    /// # Safety
-    ///
-    /// The bytes are read and written only as the layer demands that the segment belongs to.
-    ///
-    /// ```
-    /// # let name = format!("doc-open-typed-{}", std::process::id());
-    /// # use ndshm_buffer::SharedBuffer;
-    /// let created = SharedBuffer::options().create(&name, 64)?;
-    /// // SAFETY: it belongs to no layer, and these are plain bytes.
-    /// let opened = unsafe { SharedBuffer::options().open_typed(&name)? };
-    /// assert_eq!(created.id(), opened.id());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub unsafe fn open_typed(&self, name: &str) -> Result<SharedBuffer, OpenError> {
-        open::named(self, self.place(name)?, None)
-    }
-
-    /// Opens what a handle stands for, as these options say: read-only, or of another user. Their directory plays no
-    /// part.
-    ///
-    /// A handle made from a read-only buffer gives a read-only one in any case.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`], as [`BufferHandle::open`].
-    ///
-    /// ```
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let buffer = SharedBuffer::anonymous(64)?;
-    /// let reader = SharedBuffer::options().read_only(true).open_handle(&buffer.handle())?;
-    /// assert!(reader.is_read_only());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn open_handle(&self, handle: &BufferHandle) -> Result<SharedBuffer, OpenError> {
-        untyped(handle.open_as(self)?)
-    }
-
-    /// As [`open_handle`](Self::open_handle), for a segment that may hold more than bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`], as [`BufferHandle::open`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`open_typed`](Self::open_typed).
-    ///
-    /// ```
-    /// # use ndshm_buffer::SharedBuffer;
-    /// let buffer = SharedBuffer::anonymous(64)?;
-    /// // SAFETY: it belongs to no layer, and these are plain bytes.
-    /// let same = unsafe { SharedBuffer::options().open_handle_typed(&buffer.handle())? };
-    /// assert_eq!(same.id(), buffer.id());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub unsafe fn open_handle_typed(
-        &self,
-        handle: &BufferHandle,
-    ) -> Result<SharedBuffer, OpenError> {
-        handle.open_as(self)
-    }
-
-    /// Removes a name, whoever created the segment and whether it was persisted or not; who has it open keeps it.
-    ///
-    /// # Errors
-    ///
-    /// [`RemoveError`]: there is no such segment, or what there is is refused.
-    ///
-    /// ```
-    /// # let name = format!("doc-remove-{}", std::process::id());
-    /// use ndshm_buffer::SharedBuffer;
-    ///
-    /// let options = SharedBuffer::options();
-    /// let buffer = options.create(&name, 64)?;
-    /// options.remove(&name)?;
-    /// assert!(options.open(&name).is_err());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn remove(&self, name: &str) -> Result<(), RemoveError> {
-        lifecycle::remove_any(&self.place(name)?, self.foreign_owner)
-    }
-
     pub(crate) fn place(&self, name: &str) -> Result<Place, NameError> {
         Place::new(&self.directory(), name)
     }
@@ -458,20 +235,5 @@ impl BufferOptions {
             Some(dir) => Cow::Borrowed(dir),
             None => Cow::Owned(name::default_directory()),
         }
-    }
-}
-
-/// Refuses a segment that holds more than bytes.
-pub(crate) fn untyped(buffer: SharedBuffer) -> Result<SharedBuffer, OpenError> {
-    if is_typed(&buffer) {
-        return Err(OpenError::Typed { segment: buffer.describe() });
-    }
-    Ok(buffer)
-}
-
-fn infallible(init: impl FnOnce(&mut [u8])) -> impl FnOnce(&mut [u8]) -> Result<(), CreateError> {
-    |bytes| {
-        init(bytes);
-        Ok(())
     }
 }

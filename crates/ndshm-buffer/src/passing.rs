@@ -31,6 +31,7 @@ use std::fmt::Display;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::LocalKey;
 
+use crate::backend::Backend;
 use crate::buffer::SharedBuffer;
 use crate::error::OpenError;
 use crate::mapping::Access;
@@ -49,7 +50,8 @@ thread_local! {
 /// Runs `f`, and gathers every segment whose buffer or handle it serialises; they become numbers in the output.
 ///
 /// Each segment is listed once, and once more where it is also serialised with the other access. A handle is gathered
-/// where this process has its segment mapped, and is written as it is otherwise.
+/// where this process has its segment mapped, and is written as it is otherwise. Segments of the portable backend are
+/// not listed: they travel by their os_id.
 ///
 /// # Panics
 ///
@@ -149,8 +151,12 @@ pub fn explanation() -> Option<String> {
     EXPLANATION.take()
 }
 
-/// The number of this buffer's segment in the list of the running [`collect`].
+/// The number of this buffer's segment in the list of the running [`collect`]. A portable one has none: its os_id
+/// is enough.
 pub(crate) fn number(buffer: &SharedBuffer) -> Option<u32> {
+    if buffer.backend() == Backend::Portable {
+        return None;
+    }
     COLLECTED.with_borrow_mut(|list| {
         let list = list.as_mut()?;
         let same = |other: &SharedBuffer| {

@@ -11,6 +11,7 @@ use crate::id::SegmentId;
 use crate::mapping::{Access, Key};
 use crate::name::{NameError, Place};
 use crate::open::Expected;
+use crate::os_id::OsId;
 use crate::passing;
 use crate::registry;
 
@@ -30,6 +31,7 @@ enum WireSource {
     Named(WirePlace),
     Anonymous { pid: u32, fd: i32 },
     Inherited { index: u32, place: Option<WirePlace> },
+    OsId(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +84,7 @@ impl Wire {
         let source = match &handle.source {
             Source::Named(place) => WireSource::Named(place.into()),
             Source::Anonymous { pid, fd } => WireSource::Anonymous { pid: *pid, fd: *fd },
+            Source::OsId(os_id) => WireSource::OsId(os_id.as_str().to_owned()),
             Source::Adopted(buffer) => return Self::of_inert(&buffer.handle()),
         };
         let BufferHandle { id, len, file_len, read_only, .. } = *handle;
@@ -92,6 +95,7 @@ impl Wire {
         let source = match self.source {
             WireSource::Named(place) => Source::Named(place.check().map_err(explained)?),
             WireSource::Anonymous { pid, fd } => Source::Anonymous { pid, fd },
+            WireSource::OsId(os_id) => Source::OsId(OsId::new(&os_id).map_err(explained)?),
             WireSource::Inherited { index, place } => {
                 let place = place.map(|place| place.check()).transpose().map_err(explained)?;
                 let expected = Expected { id: self.id, len: self.file_len };

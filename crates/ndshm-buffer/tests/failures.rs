@@ -35,8 +35,8 @@ mod injected {
     use std::path::Path;
     use std::process::Command;
 
-    use ndshm_buffer::{BufferOptions, SharedBuffer};
-    use ndshm_testkit::{Traced, one_line};
+    use ndshm_buffer::{Backend, BufferOptions, OpenError, SharedBuffer};
+    use ndshm_testkit::{Traced, arguments, one_line};
 
     use crate::common::{listing, within};
 
@@ -47,16 +47,20 @@ mod injected {
         result.map(drop).map_err(|error| one_line(&error, &[]))
     }
 
-    const OPERATIONS: &[(&str, Operation)] = &[
-        ("create", |options, _| text(options.create("new", 70_000))),
+    const NATIVE: &[(&str, Operation)] = &[
+        ("create", |options, _| text(options.create(&called("new"), 70_000))),
         ("create anonymous", |options, _| text(options.anonymous(70_000))),
-        ("create growable", |options, _| text(options.clone().capacity(1 << 20).create("new", 64))),
+        ("create growable", |options, _| {
+            text(options.clone().capacity(1 << 20).create(&called("new"), 64))
+        }),
         ("create persistent", |options, _| {
             let options = options.clone().persist(true);
-            text(options.create("new", 64).map(|new| new.unlink()))
+            text(options.create(&called("new"), 64).map(|new| new.unlink()))
         }),
-        ("open", |options, _| text(options.open("there"))),
-        ("open read-only", |options, _| text(options.clone().read_only(true).open("there"))),
+        ("open", |options, _| text(options.open(&called("there")))),
+        ("open read-only", |options, _| {
+            text(options.clone().read_only(true).open(&called("there")))
+        }),
         ("open by handle", |options, there| {
             text(options.clone().read_only(true).open_handle(&there.handle()))
         }),
@@ -71,7 +75,7 @@ mod injected {
         }),
         ("persist", |_, there| text(there.persist())),
         ("unlink", |_, there| text(there.unlink())),
-        ("remove", |options, _| text(options.remove("there"))),
+        ("remove", |options, _| text(options.remove(&called("there")))),
         ("send and receive", |options, there| {
             let (here, end) = UnixStream::pair().map_err(|error| error.to_string())?;
             text(there.send_to(&here))?;
@@ -84,15 +88,33 @@ mod injected {
         }),
         ("pass to a program", |_, there| text(there.pass_to(&mut Command::new("true"), "a"))),
         ("guarded copies", |options, _| {
-            let opened = options.clone().guarded(true).open("there");
+            let opened = options.clone().guarded(true).open(&called("there"));
             text(opened.map(|opened| {
                 opened.read_at(0, &mut [0; 64]).expect("nothing is missing");
             }))
         }),
         ("list", |options, _| text(options.list())),
-        ("info", |options, _| text(options.info("there"))),
+        ("info", |options, _| text(options.info(&called("there")))),
         ("gc", |options, _| text(options.gc())),
     ];
+
+    const PORTABLE: &[(&str, Operation)] = &[
+        ("create portable", |options, _| text(options.create(&called("new"), 70_000))),
+        ("create portable filled", |options, _| {
+            text(options.create_with(&called("new"), 700_000, |bytes| bytes.fill(1)))
+        }),
+        ("open portable", |options, _| text(options.open(&called("there")))),
+        ("open portable by handle", |options, there| text(options.open_handle(&there.handle()))),
+        ("persist portable", |_, there| text(there.persist())),
+        ("unlink portable", |_, there| text(there.unlink())),
+        ("remove portable", |options, _| text(options.remove(&called("there")))),
+    ];
+
+    /// A name that no other run has: the portable ones are of the whole system.
+    fn called(what: &str) -> String {
+        let directory = arguments()[0].rsplit('/').next().unwrap_or_default().to_owned();
+        format!("{what}-{directory}")
+    }
 
     const ERRNOS: &[i32] =
         &[libc::ENOSPC, libc::ENOMEM, libc::EMFILE, libc::EACCES, libc::EINTR, libc::EIO];
@@ -106,8 +128,10 @@ mod injected {
     const GIVING_BACK: &[i64] = &[libc::SYS_close, libc::SYS_munmap];
 
     pub(crate) fn all(dir: &Path) {
-        let options = within(dir);
-        for (name, operation) in OPERATIONS {
+        let native = NATIVE.iter().map(|operation| (within(dir), operation));
+        let portable = SharedBuffer::options().backend(Backend::Portable);
+        let portable = PORTABLE.iter().map(|operation| (portable.clone(), operation));
+        for (options, (name, operation)) in native.chain(portable) {
             let mut outcomes = [0, 0];
             let mut calls = 0;
             for errno in ERRNOS {
@@ -154,7 +178,10 @@ mod injected {
         nth: usize,
         errno: i32,
     ) -> Option<bool> {
-        let there = options.clone().capacity(64 << 20).persist(true).create("there", 5000).unwrap();
+        let kept = options.clone().persist(true);
+        let portable = name.contains("portable");
+        let kept = if portable { kept } else { kept.capacity(64 << 20) };
+        let there = kept.create(&called("there"), 5000).unwrap();
         let mut child = Traced::fork(|| {
             let before = held();
             mark();
@@ -197,11 +224,20 @@ mod injected {
         assert!((0..4).contains(&code), "{what}: panicked");
         assert!(code & 2 == 0 || GIVING_BACK.contains(&call), "{what}: something is left behind");
         let failed = code & 1 == 1;
-        // What could not be removed is marked as nobody's, and goes with the next collection.
-        let left = options.info("new");
-        let orphan =
-            |left: ndshm_buffer::SegmentInfo| left.is_orphan() || name == "create persistent";
-        assert!(left.is_err() || left.is_ok_and(orphan), "{what}: a name is left");
+        if portable {
+            assert!(
+                options
+                    .open(&called("new"))
+                    .is_err_and(|error| matches!(error, OpenError::NotFound { .. })),
+                "{what}: a name is left"
+            );
+        } else {
+            // What could not be removed is marked as nobody's, and goes with the next collection.
+            let left = options.info(&called("new"));
+            let orphan =
+                |left: ndshm_buffer::SegmentInfo| left.is_orphan() || name == "create persistent";
+            assert!(left.is_err() || left.is_ok_and(orphan), "{what}: a name is left");
+        }
         if name == "grow" {
             let reserved = there.len().next_multiple_of(4096) as u64 + 4096;
             let found = rustix::fs::fstat(&there).unwrap().st_blocks as u64 * 512;
@@ -215,9 +251,9 @@ mod injected {
     fn clean(mut child: Traced, dir: &Path, options: &BufferOptions, there: SharedBuffer) {
         child.kill();
         drop(there);
-        let _ = options.remove("there");
-        options.gc().unwrap();
-        let _ = options.remove("new");
+        let _ = options.remove(&called("there"));
+        let _ = options.gc();
+        let _ = options.remove(&called("new"));
         assert_eq!(listing(dir).len(), 0);
     }
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::Unsupported;
 use crate::name::NameError;
 
 /// Why a segment was not created. Nothing of it is left behind.
@@ -144,6 +145,9 @@ pub enum CreateError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 /// What there is too little of.
@@ -158,6 +162,8 @@ pub enum CreateError {
 pub enum Shortage {
     /// The filesystem of this directory is full.
     Directory(PathBuf),
+    /// The memory that the system shares by os_id, for segments of the portable backend.
+    SharedMemory,
     /// The filesystem of this directory has room for bytes, and for no further file.
     Files(PathBuf),
     /// The machine has no such amount of memory and swap to give.
@@ -179,6 +185,10 @@ impl fmt::Display for Shortage {
                 "{}; ask for less, remove what is not needed there, enlarge that filesystem \
                  (`mount -o remount,size=..`, or `--shm-size` of a container), or use another directory (NDSHM_DIR)",
                 dir.display()
+            ),
+            Self::SharedMemory => f.write_str(
+                "the system's shared memory; ask for less, remove what is not needed there, or enlarge it \
+                 (of Linux: /dev/shm, `mount -o remount,size=..`, or `--shm-size` of a container)",
             ),
             Self::Files(dir) => write!(
                 f,

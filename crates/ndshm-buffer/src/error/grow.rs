@@ -1,6 +1,6 @@
 use std::io;
 
-use super::Shortage;
+use super::{Shortage, Unsupported};
 
 /// Why a segment did not grow. It has the length that it had.
 ///
@@ -69,4 +69,7 @@ pub enum GrowError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }

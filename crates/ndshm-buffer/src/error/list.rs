@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Unsupported;
 /// Why the segments of a directory cannot be listed.
 ///
 /// ```
@@ -23,4 +24,7 @@ pub enum ListError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }

@@ -8,6 +8,7 @@ mod open;
 mod pass;
 mod prefault;
 mod remove;
+mod unsupported;
 
 pub use access::{MissingError, RangeError, ReadError, WriteError};
 pub use create::{CreateError, Shortage};
@@ -17,3 +18,4 @@ pub use open::OpenError;
 pub use pass::{InheritError, PassError, ReceiveError, SendError};
 pub use prefault::PrefaultError;
 pub use remove::{PersistError, RemoveError};
+pub use unsupported::Unsupported;

@@ -1,6 +1,7 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::{Shortage, Unsupported};
 use crate::id::SegmentId;
 use crate::name::NameError;
 
@@ -28,9 +29,9 @@ pub enum OpenError {
         /// How many the file has.
         len: usize,
     },
-    /// It can grow, and says how in a format that this version of the crate does not know.
+    /// It ends in a format (of what can grow, or is portable) that this version of the crate does not know.
     #[error(
-        "{}: is a growable segment of format version {found}, and this program knows version {known}; \
+        "{}: is a segment of format version {found}, and this program knows version {known}; \
          open it with the version of ndshm-buffer that made it", path.display()
     )]
     Version {
@@ -41,7 +42,7 @@ pub enum OpenError {
         /// The version that is known.
         known: u32,
     },
-    /// It says that it can grow, but what it says of that cannot be.
+    /// What it says at its end cannot be.
     #[error("{}: is damaged: {what}; remove it and create the segment anew", path.display())]
     Damaged {
         /// The file.
@@ -68,13 +69,12 @@ pub enum OpenError {
     BadName(#[from] NameError),
     /// The name leads to nothing.
     #[error(
-        "{}: no such segment; create it first (`BufferOptions::create`), \
-         or see what there is with `ls {}/ndshm.*`", path.display(), dir.display()
+        "{}: no such segment; create it first (`BufferOptions::create`), or {}", path.display(), look_around(path, dir)
     )]
     NotFound {
-        /// The file that was looked for.
+        /// The file, or the os_id, that was looked for.
         path: PathBuf,
-        /// The directory it was looked for in.
+        /// The directory it was looked for in. Of an os_id: where Linux has those.
         dir: PathBuf,
     },
     /// The kernel does not let this process have the segment in this way.
@@ -181,6 +181,31 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// Its creator has not made it whole yet, or never will: it was killed. Of the portable backend, where others see that.
+    #[error(
+        "{}: is not made whole yet, or was left so by a creator that was killed; try again, \
+         or remove it (`BufferOptions::remove`) and create it anew", path.display()
+    )]
+    Unfinished {
+        /// The os_id.
+        path: PathBuf,
+    },
+    /// It was made without reserving what it has, and there is not so much free. Of the portable backend.
+    #[error(
+        "{}: {asked} bytes of it were never reserved by who made it, {free} bytes free in {shortage}", path.display()
+    )]
+    NoSpace {
+        /// The os_id.
+        path: PathBuf,
+        /// How many bytes were to be reserved.
+        asked: u64,
+        /// How much there is.
+        free: u64,
+        /// Where, and thereby what to do.
+        shortage: Shortage,
+        /// What the kernel answered; `None` where it was not even asked.
+        source: Option<io::Error>,
+    },
     /// The process may not map so much (`RLIMIT_AS`).
     #[error(
         "{}: its {len} bytes are to be mapped, {free} bytes are free in the address space of this process, of which it \
@@ -219,4 +244,15 @@ pub enum OpenError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+}
+
+/// What to do where there is no such segment.
+pub(super) fn look_around(path: &Path, dir: &Path) -> String {
+    if path.starts_with(dir) {
+        return format!("see what there is with `ls {}/ndshm.*`", dir.display());
+    }
+    "see whether its creator used the same backend, and lives".to_owned()
 }

@@ -1,6 +1,6 @@
 use std::io;
 
-use super::OpenError;
+use super::{OpenError, Unsupported};
 use crate::name::NameError;
 
 /// Why a segment was not sent over a socket.
@@ -38,6 +38,9 @@ pub enum SendError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 /// Why no segment was received from a socket.
@@ -116,6 +119,9 @@ pub enum PassError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 /// Why no segment was taken over from the program that started this one.

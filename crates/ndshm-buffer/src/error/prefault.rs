@@ -1,6 +1,6 @@
 use std::io;
 
-use super::RangeError;
+use super::{RangeError, Unsupported};
 
 /// Why a part of a buffer was not prefaulted. What it holds is as it was.
 ///
@@ -31,4 +31,7 @@ pub enum PrefaultError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }

@@ -1,6 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::Unsupported;
+use super::open::look_around;
 use crate::name::NameError;
 
 /// Why a segment's name was not removed.
@@ -18,11 +20,11 @@ pub enum RemoveError {
     #[error(transparent)]
     BadName(#[from] NameError),
     /// The name leads to nothing.
-    #[error("{}: no such segment; see what there is with `ls {}/ndshm.*`", path.display(), dir.display())]
+    #[error("{}: no such segment; {}", path.display(), look_around(path, dir))]
     NotFound {
-        /// The file that was looked for.
+        /// The file, or the os_id, that was looked for.
         path: PathBuf,
-        /// The directory it was looked for in.
+        /// The directory it was looked for in. Of an os_id: where Linux has those.
         dir: PathBuf,
     },
     /// The kernel does not let this process lock the segment or change its directory.
@@ -81,6 +83,9 @@ pub enum RemoveError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 /// Why a segment's name will not outlive its creating handle.
@@ -112,4 +117,7 @@ pub enum PersistError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The backend that was asked cannot do this.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }

@@ -6,12 +6,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::Command;
 
 use super::ticket::{self, BadTicket, Ticket};
-use super::{Outgoing, sys};
+use super::{Outgoing, can_travel, sys};
 use crate::buffer::SharedBuffer;
 use crate::error::{InheritError, PassError};
 use crate::name;
 use crate::open;
-use crate::options::{BufferOptions, untyped};
+use crate::operations::untyped;
+use crate::options::BufferOptions;
 
 /// What stands before the key in the name of the environment variable.
 const PREFIX: &str = "NDSHM_FD_";
@@ -27,7 +28,7 @@ impl SharedBuffer {
     ///
     /// # Errors
     ///
-    /// [`PassError`]: the key is bad, or the process has no descriptor left.
+    /// [`PassError`]: the key is bad, the process has no descriptor left, or the segment is of the portable backend.
     ///
     /// ```
     /// use std::process::Command;
@@ -42,6 +43,7 @@ impl SharedBuffer {
     /// ```
     pub fn pass_to(&self, command: &mut Command, key: &str) -> Result<(), PassError> {
         name::check(key)?;
+        can_travel(self)?;
         let failed = |source| PassError::Io { segment: self.describe(), source };
         let outgoing = Outgoing::of(self).map_err(failed)?;
         let number = sys::let_inherit(command, outgoing.as_fd()).map_err(failed)?;

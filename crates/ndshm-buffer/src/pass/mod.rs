@@ -11,9 +11,19 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::buffer::SharedBuffer;
+use crate::error::Unsupported;
+use crate::lacking;
 use crate::sys::{self, Lock, PRESENCE};
 
 pub(crate) use ticket::Ticket;
+
+/// Refuses a buffer that has to travel otherwise.
+fn can_travel(buffer: &SharedBuffer) -> Result<(), Unsupported> {
+    match buffer.os_id() {
+        None => Ok(()),
+        Some(os_id) => Err(lacking::PASSING.of(os_id)),
+    }
+}
 
 /// What is given away of a buffer.
 enum Outgoing<'a> {

@@ -8,11 +8,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use super::ticket::{self, BadTicket, LONGEST, Ticket};
-use super::{Outgoing, sys};
+use super::{Outgoing, can_travel, sys};
 use crate::buffer::SharedBuffer;
 use crate::error::{ReceiveError, SendError};
 use crate::open;
-use crate::options::{BufferOptions, untyped};
+use crate::operations::untyped;
+use crate::options::BufferOptions;
 
 const MAGIC: [u8; 8] = *b"\x7fNDSHP\r\n";
 
@@ -32,7 +33,8 @@ impl SharedBuffer {
     ///
     /// # Errors
     ///
-    /// [`SendError`]: the other end is closed, the socket does not block and is full, and others.
+    /// [`SendError`]: the other end is closed, the socket does not block and is full, the segment is of the portable
+    /// backend, and others.
     ///
     /// ```
     /// use std::os::unix::net::UnixStream;
@@ -48,6 +50,7 @@ impl SharedBuffer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_to(&self, socket: &UnixStream) -> Result<(), SendError> {
+        can_travel(self)?;
         let segment = || self.describe();
         let outgoing = Outgoing::of(self)
             .map_err(|source| SendError::Writable { segment: segment(), source })?;

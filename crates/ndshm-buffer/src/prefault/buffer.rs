@@ -5,6 +5,7 @@ use std::ops::{Bound, Range, RangeBounds};
 use super::{Failure, Job, Prefault, Prefaulted};
 use crate::buffer::SharedBuffer;
 use crate::error::{PrefaultError, RangeError};
+use crate::lacking;
 use crate::sys;
 
 impl SharedBuffer {
@@ -29,7 +30,8 @@ impl SharedBuffer {
     ///
     /// # Errors
     ///
-    /// [`PrefaultError`]: the part reaches beyond the end, or another program has truncated the file.
+    /// [`PrefaultError`]: the part reaches beyond the end, another program has truncated the file, or the segment is of the
+    /// portable backend.
     ///
     /// # Panics
     ///
@@ -54,10 +56,13 @@ impl SharedBuffer {
         if prefault.is_none() {
             return Ok(Prefaulted::reserved(part.len()));
         }
-        let (region, writable) = (self.region(), !self.is_read_only());
+        let segment = || self.describe();
+        let native = self.mapping().native();
+        let region = native.ok_or_else(|| lacking::PREFAULT.of(&segment()))?;
+        let writable = !self.is_read_only();
         let done = Job { region, writable, reserve: None, prefault }.run(part.clone());
         let got = done.map_err(|Failure { step, source }| PrefaultError::Os {
-            segment: self.describe(),
+            segment: segment(),
             step,
             source,
         })?;

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 use rustix::time::{ClockId, clock_gettime};
 
-use super::files::again;
+use super::again;
 use super::region::{BLOCK, Region};
 
 /// Makes one huge page of a block that has at least one page: a hole is filled with zeroes, pages that are there are
@@ -162,8 +162,9 @@ pub(crate) fn busy_time() -> Duration {
 mod tests {
     use std::os::fd::AsFd;
 
-    use super::super::{create_anonymous, reserve, set_length};
+    use super::super::{create_anonymous, set_length};
     use super::*;
+    use crate::sys::reserve;
 
     /// How many bytes of the region the page tables have.
     fn mapped(region: &Region) -> usize {

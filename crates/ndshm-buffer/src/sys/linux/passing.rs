@@ -13,7 +13,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, send as send_bytes, sendmsg,
 };
 
-use super::files::again;
+use super::again;
 
 /// Numbers below are standard input, output and error, which `Command` has its own plans for.
 const FIRST_FREE: RawFd = 3;

@@ -4,20 +4,12 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::cgroup::group_room;
 
 /// `TMPFS_MAGIC` and `RAMFS_MAGIC`: filesystems whose files are memory.
 const MEMORY_FILESYSTEMS: [u64; 2] = [0x0102_1994, 0x8584_58f6];
-
-/// Bytes free in the filesystem of a directory; `None` where it has no limit of its own.
-pub(crate) fn directory_room(dir: BorrowedFd<'_>) -> io::Result<Option<u64>> {
-    let fs = rustix::fs::fstatvfs(dir)?;
-    // A tmpfs mounted without a size counts no blocks.
-    Ok((fs.f_blocks != 0).then(|| fs.f_bavail.saturating_mul(fs.f_frsize)))
-}
 
 /// True where the files of a directory occupy memory and not a disk.
 pub(crate) fn lies_in_memory(dir: BorrowedFd<'_>) -> io::Result<bool> {
@@ -48,25 +40,10 @@ pub(crate) fn address_room() -> Option<(u64, u64)> {
     Some((limit.saturating_sub(pages.saturating_mul(super::page_size() as u64)), limit))
 }
 
-/// How many descriptors this process may have.
-pub(crate) fn descriptor_limit() -> Option<u64> {
-    getrlimit(Resource::Nofile).current
-}
-
-/// True where the error means that this process or the machine has as many files open as it may.
-pub(crate) fn lacks_descriptors(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
-}
-
 /// The number behind a key at a line's start, without its unit.
 pub(super) fn field(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().trim_end_matches("kB").trim_end().parse().ok()
-}
-
-/// The longest file this process may make; beyond it the kernel sends SIGXFSZ.
-pub(crate) fn file_size_limit() -> Option<u64> {
-    getrlimit(Resource::Fsize).current
 }
 
 #[cfg(test)]
