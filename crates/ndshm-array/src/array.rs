@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{ArrayRef, Dimension, Ix2, ShapeBuilder};
+use ndarray::{Array, ArrayRef, Dimension, Ix1, Ix2, ShapeBuilder};
 use ndshm_buffer::{PersistError, RemoveError, SharedBuffer};
+use num_traits::One;
 
+use crate::claims::ClaimResult;
 use crate::element::Element;
 use crate::error::{CreateError, OpenError};
 use crate::format::Kind;
@@ -96,6 +98,50 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// ```
     pub fn from_elem(shape: impl ShapeBuilder<Dim = D>, element: T) -> Result<Self, CreateError> {
         Self::options().from_elem(shape, element)
+    }
+
+    /// An anonymous array of ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let a = SharedArray2::<f64>::ones((4, 3))?;
+    /// assert_eq!(a.read()?.sum(), 12.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ones(shape: impl ShapeBuilder<Dim = D>) -> Result<Self, CreateError>
+    where
+        T: One,
+    {
+        Self::options().ones(shape)
+    }
+
+    /// An anonymous array of what `f` makes of each index.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// # Panics
+    ///
+    /// Where `f` does.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// let identity = SharedArray2::from_shape_fn((3, 3), |(i, j)| f64::from(u8::from(i == j)))?;
+    /// assert_eq!(identity.read()?.sum(), 3.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_shape_fn(
+        shape: impl ShapeBuilder<Dim = D>,
+        f: impl FnMut(D::Pattern) -> T,
+    ) -> Result<Self, CreateError> {
+        Self::options().from_shape_fn(shape, f)
     }
 
     /// An anonymous copy of an ordinary array, in the same order.
@@ -332,6 +378,28 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         self.segment.buffer().is_read_only()
     }
 
+    /// A copy in private memory, an ordinary ndarray `Array`, in the array's order. Under a shared claim on all of it, so
+    /// waits for writers as [`read`](Self::read); [`snapshot`](Self::snapshot) has a time limit, and works on what was opened
+    /// read-only.
+    ///
+    /// Not what [`ToOwned`] would do: another handle to the same memory is what [`Clone`] gives.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`](crate::ClaimError), of which `Poisoned` has the copy inside.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let mut private = a.to_owned()?;
+    /// private += 1.0;
+    /// assert_eq!((private.sum(), a.read()?.sum()), (6.0, 0.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_owned(&self) -> ClaimResult<Array<T, D>> {
+        self.read().map(|guard| guard.to_owned()).map_err(|e| e.map(|guard| guard.to_owned()))
+    }
+
     /// An inert description that another process can open: serialise it. It keeps nothing alive.
     ///
     /// ```
@@ -394,6 +462,26 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     }
 }
 
+impl<T: Element> SharedArray<T, Ix1> {
+    /// An anonymous array of what an iterator gives, gathered in private memory first.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let a = SharedArray1::from_iter((1..4).map(f64::from))?;
+    /// assert_eq!(a.read()?, ndarray::arr1(&[1.0, 2.0, 3.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[allow(clippy::should_implement_trait, reason = "ndarray's name; making one can fail")]
+    pub fn from_iter(elements: impl IntoIterator<Item = T>) -> Result<Self, CreateError> {
+        Self::options().from_iter(elements)
+    }
+}
+
 impl<T: Element> SharedArray<T, Ix2> {
     /// The number of columns.
     ///
@@ -425,7 +513,7 @@ impl<T, D: Clone> Clone for SharedArray<T, D> {
 impl<T: Element, D: Dimension> fmt::Debug for SharedArray<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedArray")
-            .field("dtype", &T::DTYPE.name())
+            .field("dtype", &format_args!("{}", T::DTYPE))
             .field("shape", &self.shape())
             .field("order", &self.order)
             .field("name", &self.name())

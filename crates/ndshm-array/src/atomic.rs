@@ -6,15 +6,36 @@ use std::sync::atomic::{
     AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
 };
 
+use half::f16;
 use ndarray::{Array, ArrayRef, Dimension, NdIndex, RawArrayViewMut};
+use num_complex::Complex;
 
+use crate::bool8::Bool8;
 use crate::claim::{Claim, Part};
 use crate::element::Element;
 
-/// Elements that have atomic operations: integers and floats of up to eight bytes.
+/// Elements that have atomic operations: numbers of up to eight bytes, which are integers, floats and `Complex<f32>`, and
+/// [`Bool8`].
 ///
-/// The operations on floats are compare-and-swap loops.
-pub trait AtomicElement: Element + PartialOrd + sealed::Cell {}
+/// The operations on floats are compare-and-swap loops. `Complex<f64>`, arrays and structs have none: share their parts in
+/// arrays of their own, or take a claim.
+///
+/// ```
+/// use ndshm_array::{AtomicElement, ClaimError, SharedArray1};
+///
+/// fn tally<T: AtomicElement>(a: &SharedArray1<T>, by: T) -> Result<T, ClaimError<()>> {
+///     Ok(a.claim_atomic(..).map_err(ClaimError::without_guard)?.fetch_add(0, by))
+/// }
+/// let a = SharedArray1::<i16>::zeros(1)?;
+/// assert_eq!((tally(&a, 3)?, tally(&a, 4)?), (0, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no atomic operations",
+    label = "not an `AtomicElement`",
+    note = "integers, floats, `Complex<f32>` and `Bool8` have them: what fits into eight bytes and is one number"
+)]
+pub trait AtomicElement: Element + sealed::Cell {}
 
 /// A part of a shared array whose elements are read and written one by one, by any number of processes
 /// and threads at once; dropping it releases the claim. Made by
@@ -147,7 +168,7 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
         self.fetch_update(index, |_| value)
     }
 
-    /// Adds to the element; what it was. Integers wrap.
+    /// Adds to the element; what it was. Integers wrap; the sum of truth values is `or`, as NumPy has it.
     ///
     /// # Panics
     ///
@@ -182,7 +203,10 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn fetch_min(&self, index: impl NdIndex<D>, value: T) -> T {
+    pub fn fetch_min(&self, index: impl NdIndex<D>, value: T) -> T
+    where
+        T: sealed::Ordered,
+    {
         self.fetch_update(index, |old| T::min(old, value))
     }
 
@@ -202,7 +226,10 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn fetch_max(&self, index: impl NdIndex<D>, value: T) -> T {
+    pub fn fetch_max(&self, index: impl NdIndex<D>, value: T) -> T
+    where
+        T: sealed::Ordered,
+    {
         self.fetch_update(index, |old| T::max(old, value))
     }
 
@@ -295,13 +322,17 @@ pub(crate) mod sealed {
         fn store(cell: &Self::Atomic, value: Self);
         fn update(cell: &Self::Atomic, f: impl FnMut(Self) -> Self) -> Self;
         fn add(cell: &Self::Atomic, value: Self) -> Self;
+    }
+
+    /// One that is less or greater than another.
+    pub trait Ordered: Cell {
         fn min(a: Self, b: Self) -> Self;
         fn max(a: Self, b: Self) -> Self;
     }
 }
 
 macro_rules! atomic {
-    ($($t:ty as $atomic:ty, $to:expr, $from:expr, $add:expr, $min:expr, $max:expr;)+) => {$(
+    ($($t:ty as $atomic:ty, $to:expr, $from:expr, $add:expr;)+) => {$(
         impl AtomicElement for $t {}
 
         impl sealed::Cell for $t {
@@ -347,7 +378,13 @@ macro_rules! atomic {
                 let add: fn(&$atomic, $t) -> $t = $add;
                 add(cell, value)
             }
+        }
+    )+};
+}
 
+macro_rules! ordered {
+    ($($t:ty, $min:expr, $max:expr;)+) => {$(
+        impl sealed::Ordered for $t {
             #[inline]
             fn min(a: Self, b: Self) -> Self {
                 $min(a, b)
@@ -365,7 +402,18 @@ macro_rules! integers {
     ($($t:ty as $atomic:ty),+) => {
         atomic! {$(
             $t as $atomic, std::convert::identity, std::convert::identity,
-            |cell, value| cell.fetch_add(value, Ordering::AcqRel), Ord::min, Ord::max;
+            |cell, value| cell.fetch_add(value, Ordering::AcqRel);
+        )+}
+        ordered! {$($t, Ord::min, Ord::max;)+}
+    };
+}
+
+/// Whose operations are compare-and-swap loops on their bits.
+macro_rules! floats {
+    ($($t:ty as $atomic:ty, $to:expr, $from:expr);+ $(;)?) => {
+        atomic! {$(
+            $t as $atomic, $to, $from,
+            |cell, value| <$t as sealed::Cell>::update(cell, |old| old + value);
         )+}
     };
 }
@@ -375,9 +423,21 @@ integers! {
     u8 as AtomicU8, u16 as AtomicU16, u32 as AtomicU32, u64 as AtomicU64
 }
 
+floats! {
+    f16 as AtomicU16, f16::to_bits, f16::from_bits;
+    f32 as AtomicU32, f32::to_bits, f32::from_bits;
+    f64 as AtomicU64, f64::to_bits, f64::from_bits;
+    Complex<f32> as AtomicU64, bytemuck::cast, bytemuck::cast;
+}
+
+ordered! {
+    f16, f16::min, f16::max;
+    f32, f32::min, f32::max;
+    f64, f64::min, f64::max;
+    Bool8, Ord::min, Ord::max;
+}
+
 atomic! {
-    f32 as AtomicU32, f32::to_bits, f32::from_bits,
-    |cell, value| <f32 as sealed::Cell>::update(cell, |old| old + value), f32::min, f32::max;
-    f64 as AtomicU64, f64::to_bits, f64::from_bits,
-    |cell, value| <f64 as sealed::Cell>::update(cell, |old| old + value), f64::min, f64::max;
+    Bool8 as AtomicU8, bytemuck::cast, bytemuck::cast,
+    |cell, value| bytemuck::cast(cell.fetch_or(u8::from(value.get()), Ordering::AcqRel));
 }

@@ -30,10 +30,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// What #[derive(Element)] names, here as elsewhere.
+extern crate self as ndshm_array;
+
 mod access;
 mod aliases;
 mod array;
 mod atomic;
+mod bool8;
 mod claim;
 mod claims;
 mod element;
@@ -58,6 +62,7 @@ pub use aliases::{
 };
 pub use array::SharedArray;
 pub use atomic::{AtomicElement, AtomicGuard};
+pub use bool8::Bool8;
 pub use claim::{
     ClaimError, Mode, Outside, Part, PoisonedClaim, PoisonedPart, ReadGuard, Select, WriteGuard,
 };
@@ -65,13 +70,21 @@ pub use claims::ClaimResult;
 pub use element::Element;
 pub use error::{CreateError, LoadError, OpenError, PrefaultError, SaveError};
 pub use format::{FORMAT_VERSION, FormatError};
+pub use half;
 pub use handle::ArrayHandle;
 pub use mutex::SharedMutex;
 pub use ndarray;
 pub use ndshm_buffer::{PersistError, Placed, Placement, Prefault, Prefaulted, RemoveError};
+pub use ndshm_derive::Element;
 pub use ndshm_sync::{LockError, Member, MutexGuard, Poisoned};
 pub use options::ArrayOptions;
 pub use rank::set_rank;
+
+/// What `#[derive(Element)]` needs of other crates.
+#[doc(hidden)]
+pub mod derive {
+    pub use bytemuck::{Pod, Zeroable};
+}
 
 /// The README's example, as a test.
 #[cfg(doctest)]

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use ndarray::{ArrayRef, Dimension, IntoDimension, ShapeBuilder};
+use ndarray::{Array1, ArrayRef, ArrayViewMut, Dimension, IntoDimension, Ix1, ShapeBuilder};
 use ndshm_buffer::{BufferOptions, Prefault, RemoveError, SharedBuffer};
+use num_traits::One;
 
 use crate::array::SharedArray;
 use crate::element::Element;
@@ -188,6 +189,61 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         })
     }
 
+    /// An array of ones; nobody sees it before it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.options.ones.{}", std::process::id());
+    /// let a = SharedArray1::<f32>::options().name(&name).ones(5)?;
+    /// assert_eq!(a.read()?.sum(), 5.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ones(&self, shape: impl ShapeBuilder<Dim = D>) -> Result<SharedArray<T, D>, CreateError>
+    where
+        T: One,
+    {
+        self.from_elem(shape, T::one())
+    }
+
+    /// An array of what `f` makes of each index, asked in the order of the indices; nobody sees it before it is complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// # Panics
+    ///
+    /// Where `f` does; nothing is left then.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let name = format!("doc.options.from_shape_fn.{}", std::process::id());
+    /// let options = SharedArray2::<u32>::options().name(&name);
+    /// let a = options.from_shape_fn((2, 3), |(i, j)| (10 * i + j) as u32)?;
+    /// assert_eq!(a.read()?, ndarray::arr2(&[[0, 1, 2], [10, 11, 12]]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
+    pub fn from_shape_fn(
+        &self,
+        shape: impl ShapeBuilder<Dim = D>,
+        mut f: impl FnMut(D::Pattern) -> T,
+    ) -> Result<SharedArray<T, D>, CreateError> {
+        let (dim, order) = split::<T, D>(shape)?;
+        let shape = dim.clone().set_f(order == Order::F);
+        self.make(dim, order, |data| {
+            let mut elements = ArrayViewMut::from_shape(shape, data).expect("as many as it has");
+            elements.indexed_iter_mut().for_each(|(index, element)| *element = f(index));
+            Ok::<(), CreateError>(())
+        })
+    }
+
     /// A copy of an ordinary array, in the same order; in C order where it has neither. Nobody sees
     /// it before it is complete.
     ///
@@ -235,11 +291,11 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     pub fn load(&self, path: impl AsRef<Path>) -> Result<SharedArray<T, D>, LoadError> {
         let mut file = NpyFile::open(path)?;
         let found = file.dtype();
-        if found != T::DTYPE {
-            let path = file.path().to_owned();
-            return Err(LoadError::Dtype { path, found, expected: T::DTYPE });
+        if found.descr() != T::DTYPE.descr() {
+            let (path, found) = (file.path().to_owned(), found.clone());
+            return Err(LoadError::Dtype { path, found, expected: T::DTYPE.clone() });
         }
-        self.load_with(&mut file, |file, data| file.read_into(T::DTYPE.descr(), data))
+        self.load_with(&mut file, |file, data| file.read_into(T::DTYPE, data))
     }
 
     fn load_with(
@@ -341,8 +397,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         init: impl FnOnce(&mut [T]) -> Result<(), E>,
     ) -> Result<SharedArray<T, D>, E> {
         let size = bytes_of::<T>(dim.slice())?;
-        let header =
-            NpyHeader { descr: T::DTYPE.descr().to_owned(), order, shape: dim.slice().to_vec() };
+        let header = NpyHeader { dtype: T::DTYPE.clone(), order, shape: dim.slice().to_vec() };
         let header = header.encode().map_err(CreateError::from)?;
         let segment = Segment::create(
             self.name.as_deref(),
@@ -358,13 +413,37 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     }
 }
 
+impl<T: Element> ArrayOptions<T, Ix1> {
+    /// An array of what an iterator gives, gathered in private memory first.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.options.from_iter.{}", std::process::id());
+    /// let a = SharedArray1::options().name(&name).from_iter((1..4).map(f64::from))?;
+    /// assert_eq!(a.read()?.sum(), 6.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
+    pub fn from_iter(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> Result<SharedArray<T, Ix1>, CreateError> {
+        self.from_array(&Array1::from_iter(elements))
+    }
+}
+
 impl<D: Dimension> ArrayOptions<f64, D> {
     /// A copy of an `.npy` file of any real numbers, each made an `f64`; integers beyond 2^53 are
     /// rounded.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), except that complex numbers are the only type refused.
+    /// As [`load`](Self::load), except that only complex numbers, arrays and structs are refused.
     ///
     /// ```
     /// use ndshm_array::{SharedArray1, SharedArray2};

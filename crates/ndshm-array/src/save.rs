@@ -30,7 +30,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         let guard = self.read().map_err(|e| SaveError::Claim(e.without_guard()))?;
         let header = NpyHeader {
-            descr: T::DTYPE.descr().to_owned(),
+            dtype: T::DTYPE.clone(),
             order: self.order(),
             shape: self.shape().to_vec(),
         };
@@ -69,8 +69,8 @@ impl<D: Dimension> SharedArray<f64, D> {
     ///
     /// # Errors
     ///
-    /// [`LoadError`]: the file cannot be read, holds complex numbers or another number of
-    /// dimensions, or there is no room.
+    /// [`LoadError`]: the file cannot be read, holds complex numbers, arrays, structs or another
+    /// number of dimensions, or there is no room.
     ///
     /// ```
     /// use ndshm_array::SharedArray2;
