@@ -40,6 +40,7 @@ mod atomic;
 mod bool8;
 mod claim;
 mod claims;
+mod create;
 mod element;
 mod error;
 mod format;

@@ -39,7 +39,9 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         write_npy(path, &header, bytemuck::cast_slice(data))?;
         Ok(())
     }
+}
 
+impl<T, D: Dimension> SharedArray<T, D> {
     /// An anonymous copy of an `.npy` file of the same element type and number of dimensions.
     ///
     /// # Errors
@@ -58,7 +60,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// assert!(matches!(wrong, Err(LoadError::Dtype { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError>
+    where
+        T: Element,
+    {
         Self::options().load(path)
     }
 }

@@ -12,7 +12,7 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// The struct is `#[repr(C)]`, `Copy`, and all its fields are elements: numbers, `Bool8`, arrays, other such structs. It has
 /// no padding, whose bytes would have no value: where the compiler would put some, put a field with `#[element(padding)]`,
-/// which NumPy sees as a gap, as in its own dtypes with `align=True`. The fields of a tuple struct are `f0`, `f1` and so on, NumPy's names for fields that have
+/// which NumPy sees as a gap, as in its own dtypes with `align=True`, and into which it may write anything. The fields of a tuple struct are `f0`, `f1` and so on, NumPy's names for fields that have
 /// none. A `#[repr(transparent)]` struct is to NumPy what its only field is.
 ///
 /// It implements `bytemuck::Pod` and `Zeroable`, too: do not derive these.
