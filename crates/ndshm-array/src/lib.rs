@@ -156,6 +156,7 @@ mod aliases;
 mod array;
 mod atomic;
 mod bool8;
+mod cell;
 mod claim;
 mod claims;
 mod create;

@@ -1,7 +1,7 @@
 //! How an array is made or opened.
 
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::{Array1, ArrayRef, ArrayViewMut, Dimension, IntoDimension, Ix1, ShapeBuilder};
 use ndshm_buffer::{BufferOptions, Prefault, RemoveError, SharedBuffer};
@@ -9,10 +9,10 @@ use num_traits::One;
 
 use crate::array::SharedArray;
 use crate::element::Element;
-use crate::error::{CreateError, LoadError, OpenError};
+use crate::error::{CreateError, OpenError};
 use crate::format::Kind;
 use crate::geometry::{bytes_of, split};
-use crate::npy::{NpyFile, NpyHeader, Order};
+use crate::npy::{NpyHeader, Order};
 use crate::segment::{Segment, label};
 
 /// How to make or open a [`SharedArray`]: from [`SharedArray::options`].
@@ -270,49 +270,6 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         })
     }
 
-    /// A copy of an `.npy` file of the same element type and number of dimensions, in the file's
-    /// order.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`]: the file cannot be read or holds something else, or the array cannot be made.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray2;
-    ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("m.npy");
-    /// # SharedArray2::<f64>::from_elem((2, 3), 0.5)?.save(&path)?;
-    /// # let name = format!("doc.options.load.{}", std::process::id());
-    /// let a = SharedArray2::<f64>::options().name(&name).load(&path)?;
-    /// assert_eq!((a.dim(), a.read()?.sum()), ((2, 3), 3.0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<SharedArray<T, D>, LoadError> {
-        let mut file = NpyFile::open(path)?;
-        let found = file.dtype();
-        if found.descr() != T::DTYPE.descr() {
-            let (path, found) = (file.path().to_owned(), found.clone());
-            return Err(LoadError::Dtype { path, found, expected: T::DTYPE.clone() });
-        }
-        self.load_with(&mut file, |file, data| file.read_into(T::DTYPE, data))
-    }
-
-    fn load_with(
-        &self,
-        file: &mut NpyFile,
-        read: impl FnOnce(&mut NpyFile, &mut [T]) -> Result<(), crate::npy::NpyError>,
-    ) -> Result<SharedArray<T, D>, LoadError> {
-        let shape = ndarray::IxDyn(&file.header().shape);
-        let dim = D::from_dimension(&shape).ok_or_else(|| LoadError::Dimensions {
-            path: file.path().to_owned(),
-            found: file.header().shape.clone(),
-            expected: D::NDIM.unwrap_or_default(),
-        })?;
-        let order = file.header().order;
-        self.make(dim, order, |data| Ok(read(file, data)?))
-    }
-
     /// Has [`open`](Self::open) refuse an array of another shape.
     ///
     /// ```
@@ -390,7 +347,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     }
 
     /// Makes the segment, has `init` fill the data before anybody else can see it, attaches.
-    fn make<E: From<CreateError>>(
+    pub(crate) fn make<E: From<CreateError>>(
         &self,
         dim: D,
         order: Order,
@@ -434,31 +391,5 @@ impl<T: Element> ArrayOptions<T, Ix1> {
         elements: impl IntoIterator<Item = T>,
     ) -> Result<SharedArray<T, Ix1>, CreateError> {
         self.from_array(&Array1::from_iter(elements))
-    }
-}
-
-impl<D: Dimension> ArrayOptions<f64, D> {
-    /// A copy of an `.npy` file of any real numbers, each made an `f64`; integers beyond 2^53 are
-    /// rounded.
-    ///
-    /// # Errors
-    ///
-    /// As [`load`](Self::load), except that only complex numbers, arrays and structs are refused.
-    ///
-    /// ```
-    /// use ndshm_array::{SharedArray1, SharedArray2};
-    ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("m.npy");
-    /// # SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
-    /// # let name = format!("doc.options.load_as_f64.{}", std::process::id());
-    /// let options = SharedArray2::<f64>::options().name(&name);
-    /// let a = options.load_as_f64(&path)?; // a file of int32
-    /// assert_eq!(a.read()?.sum(), 42.0);
-    /// assert!(SharedArray1::<f64>::load_as_f64(&path).is_err()); // of two dimensions
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn load_as_f64(&self, path: impl AsRef<Path>) -> Result<SharedArray<f64, D>, LoadError> {
-        self.load_with(&mut NpyFile::open(path)?, NpyFile::read_as_f64)
     }
 }
