@@ -45,8 +45,53 @@ fn any_header() -> impl Strategy<Value = NpyHeader> {
         .prop_filter("it fits", |header| header.encode().is_ok())
 }
 
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(config(2000))]
+
+    #[test]
+    fn list_like_text_never_panics(text in "\\[(\\('[ab]?', ?('[<|>][fiuVbOU][0-9]{1,3}'|\\[\\]|5)(, \\(?[0-9-]{0,20},?\\)?)?\\)[,;]? ?){0,4}\\]?") {
+        let _ = Dtype::from_descr(&text);
+        let _ = decode(&with_text(&format!("{{'descr': {text}, 'fortran_order': False, 'shape': (1,)}}")));
+    }
+
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in ".{0,200}") {
+        let _ = decode(&bytes);
+        let _ = decode(&with_text(&text));
+        let _ = decode(&[b"\x93NUMPY\x01\x00", &bytes[..]].concat());
+    }
+
+    #[test]
+    fn python_like_text_never_panics(text in "[{}()\\[\\]'\",:<>=|a-cfiou0-9jbxNTe.+\\- \\\\]{0,120}") {
+        let _ = decode(&with_text(&text));
+        let _ = decode(&with_text(&format!("{{'descr': {text}, 'fortran_order': False, 'shape': (1,)}}")));
+        let _ = decode(&with_text(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {text}}}")));
+    }
+}
+
+// Whole pages, which take a parser of structs milliseconds each.
+proptest! {
+    #![proptest_config(config(300))]
+
+    #[test]
+    fn any_type_survives_a_round_trip(dtype in any_dtype()) {
+        let again = Dtype::from_descr(&dtype.descr())?;
+        prop_assert_eq!(&again, &dtype);
+        prop_assert_eq!(again.size(), dtype.size());
+        if let Dtype::Struct(structure) = &dtype {
+            let mut at = 0;
+            for field in structure.fields() {
+                prop_assert!(field.offset() >= at);
+                prop_assert_eq!(structure.field(field.name()), Some(field));
+                at = field.offset() + field.dtype().size();
+            }
+            prop_assert!(at <= structure.size());
+        }
+    }
 
     #[test]
     fn any_header_survives_a_round_trip(header in any_header(), tail in prop::collection::vec(any::<u8>(), 0..9)) {
@@ -70,42 +115,6 @@ proptest! {
             let number: Option<usize> = std::str::from_utf8(&encoded[field])?.trim_start().parse().ok();
             prop_assert_eq!(number.as_ref(), slowest);
         }
-    }
-
-    #[test]
-    fn any_type_survives_a_round_trip(dtype in any_dtype()) {
-        let again = Dtype::from_descr(&dtype.descr())?;
-        prop_assert_eq!(&again, &dtype);
-        prop_assert_eq!(again.size(), dtype.size());
-        if let Dtype::Struct(structure) = &dtype {
-            let mut at = 0;
-            for field in structure.fields() {
-                prop_assert!(field.offset() >= at);
-                prop_assert_eq!(structure.field(field.name()), Some(field));
-                at = field.offset() + field.dtype().size();
-            }
-            prop_assert!(at <= structure.size());
-        }
-    }
-
-    #[test]
-    fn list_like_text_never_panics(text in "\\[(\\('[ab]?', ?('[<|>][fiuVbOU][0-9]{1,3}'|\\[\\]|5)(, \\(?[0-9-]{0,20},?\\)?)?\\)[,;]? ?){0,4}\\]?") {
-        let _ = Dtype::from_descr(&text);
-        let _ = decode(&with_text(&format!("{{'descr': {text}, 'fortran_order': False, 'shape': (1,)}}")));
-    }
-
-    #[test]
-    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), text in ".{0,200}") {
-        let _ = decode(&bytes);
-        let _ = decode(&with_text(&text));
-        let _ = decode(&[b"\x93NUMPY\x01\x00", &bytes[..]].concat());
-    }
-
-    #[test]
-    fn python_like_text_never_panics(text in "[{}()\\[\\]'\",:<>=|a-cfiou0-9jbxNTe.+\\- \\\\]{0,120}") {
-        let _ = decode(&with_text(&text));
-        let _ = decode(&with_text(&format!("{{'descr': {text}, 'fortran_order': False, 'shape': (1,)}}")));
-        let _ = decode(&with_text(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {text}}}")));
     }
 
     #[test]
