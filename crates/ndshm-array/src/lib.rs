@@ -76,7 +76,7 @@
 //!
 //! Writing through a claim to read:
 //!
-//! ```compile_fail,E0594
+//! ```compile_fail,E0596
 //! # let m = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
 //! let read = m.read().unwrap();
 //! read[[0, 0]] = 1.0;
