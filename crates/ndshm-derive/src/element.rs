@@ -12,28 +12,24 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let fields = fields(input)?;
     let layout = layout(input)?;
     let (name, krate) = (&input.ident, ndshm_array());
-    let dtype = match layout {
+    let (list, dtype) = match layout {
         Layout::Transparent => {
             let [Field { ty, name: Some(_), .. }] = &fields[..] else {
                 let why = "a transparent element has one field, which is not padding";
                 return Err(Error::new_spanned(name, why));
             };
             let element = as_element(ty, &krate);
-            quote! { #element::DTYPE }
+            (TokenStream::new(), quote! { #element::DTYPE })
         }
         Layout::C => {
             if fields.iter().all(|field| field.name.is_none()) {
                 let why = "there is nothing but padding in it: give it a field";
                 return Err(Error::new_spanned(name, why));
             }
-            quote! { &#krate::npy::Dtype::Struct(
-                #krate::npy::StructDtype::new(FIELDS, ::core::mem::size_of::<#name>())
-            ) }
+            let size = quote! { ::core::mem::size_of::<#name>() };
+            let dtype = quote! { &#krate::npy::Dtype::Struct(#krate::npy::StructDtype::new(FIELDS, #size)) };
+            (list(name, &fields, &krate), dtype)
         }
-    };
-    let list = match layout {
-        Layout::Transparent => TokenStream::new(),
-        Layout::C => list(name, &fields, &krate),
     };
     let (no_padding, padding) = (no_padding(name, &fields), padding(&fields, &krate));
     Ok(quote! {

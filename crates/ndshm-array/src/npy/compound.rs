@@ -47,12 +47,24 @@ impl ArrayDtype {
     }
 
     /// Bytes of all of it.
+    ///
+    /// ```
+    /// # use ndshm_array::{Element, npy::Dtype};
+    /// let Dtype::Array(array) = <[[f32; 3]; 2]>::DTYPE else { unreachable!() };
+    /// assert_eq!(array.size(), 24);
+    /// ```
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
     /// The type of what it is an array of: perhaps another array.
+    ///
+    /// ```
+    /// # use ndshm_array::{Element, npy::Dtype};
+    /// let Dtype::Array(array) = <[[f32; 3]; 2]>::DTYPE else { unreachable!() };
+    /// assert_eq!(array.element(), <[f32; 3]>::DTYPE);
+    /// ```
     #[must_use]
     pub fn element(&self) -> &Dtype {
         &self.element
@@ -64,6 +76,12 @@ impl ArrayDtype {
     }
 
     /// The lengths of it and of the arrays within.
+    ///
+    /// ```
+    /// # use ndshm_array::{Element, npy::Dtype};
+    /// let Dtype::Array(array) = <[[f32; 3]; 2]>::DTYPE else { unreachable!() };
+    /// assert_eq!(array.shape(), [2, 3]);
+    /// ```
     #[must_use]
     pub fn shape(&self) -> Vec<usize> {
         let mut shape = vec![self.len];
@@ -76,6 +94,12 @@ impl ArrayDtype {
     }
 
     /// The type within all arrays.
+    ///
+    /// ```
+    /// # use ndshm_array::{Element, npy::Dtype};
+    /// let Dtype::Array(array) = <[[f32; 3]; 2]>::DTYPE else { unreachable!() };
+    /// assert_eq!(array.base(), &Dtype::F32);
+    /// ```
     #[must_use]
     pub fn base(&self) -> &Dtype {
         let mut element = self.element();
@@ -133,18 +157,36 @@ impl Field {
     }
 
     /// Its name.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::{Dtype, Field};
+    /// let field = Field::new("n", 12, &Dtype::I32);
+    /// assert_eq!(field.name(), "n");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// Where it begins, in bytes from the start of the struct.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::{Dtype, Field};
+    /// let field = Field::new("n", 12, &Dtype::I32);
+    /// assert_eq!(field.offset(), 12);
+    /// ```
     #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Its type.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::{Dtype, Field};
+    /// let field = Field::new("n", 12, &Dtype::I32);
+    /// assert_eq!(field.dtype().name(), "int32");
+    /// ```
     #[must_use]
     pub fn dtype(&self) -> &Dtype {
         &self.dtype
@@ -193,18 +235,43 @@ impl StructDtype {
     }
 
     /// Bytes of all of it, padding included.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::Dtype;
+    /// let dtype = Dtype::from_descr("[('t', '<f8'), ('n', '<i4'), ('', '|V4')]")?;
+    /// let Dtype::Struct(structure) = dtype else { unreachable!() };
+    /// assert_eq!(structure.size(), 16);
+    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
+    /// ```
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
     /// The fields, in the order in which they lie.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::Dtype;
+    /// let dtype = Dtype::from_descr("[('t', '<f8'), ('n', '<i4'), ('', '|V4')]")?;
+    /// let Dtype::Struct(structure) = dtype else { unreachable!() };
+    /// assert_eq!(structure.fields().len(), 2);
+    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
+    /// ```
     #[must_use]
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
     /// The field of that name.
+    ///
+    /// ```
+    /// # use ndshm_array::npy::Dtype;
+    /// let dtype = Dtype::from_descr("[('t', '<f8'), ('n', '<i4'), ('', '|V4')]")?;
+    /// let Dtype::Struct(structure) = dtype else { unreachable!() };
+    /// assert_eq!(structure.field("n").map(|field| field.offset()), Some(8));
+    /// assert!(structure.field("x").is_none());
+    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
+    /// ```
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name() == name)
