@@ -69,7 +69,7 @@ fn run(options: &Options) -> ndshm::Result<bool> {
         println!("a tile took from {:.2} to {:.2} ms", least * 1e3, most * 1e3);
     }
     if let Some(path) = &options.png {
-        picture(path, &*set.read()?)?;
+        picture(path, &set.read()?)?;
         println!("drawn: {}", path.display());
     }
     Ok(true)

@@ -5,16 +5,16 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{ArrayRef, Dimension, Ix2, ShapeBuilder};
+use ndarray::{Array, Dimension, Ix2};
 use ndshm_buffer::{PersistError, RemoveError, SharedBuffer};
 
+use crate::claims::ClaimResult;
 use crate::element::Element;
-use crate::error::{CreateError, OpenError};
+use crate::error::OpenError;
 use crate::format::Kind;
 use crate::geometry;
 use crate::handle::ArrayHandle;
 use crate::npy::Order;
-use crate::options::ArrayOptions;
 use crate::segment::{Segment, label};
 
 /// An N-dimensional array of `T` in memory that several processes share.
@@ -60,105 +60,6 @@ pub struct SharedArray<T, D> {
 }
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
-    /// An anonymous array of zeros: for workers that are handed it. `shape` is ndarray's: `(2, 3)`
-    /// in C order, `(2, 3).f()` in Fortran order.
-    ///
-    /// The memory is reserved whole: too little of it is an error here, not a fault later. Beside
-    /// the elements it takes less than 64 KiB, for header, members and claims.
-    ///
-    /// # Errors
-    ///
-    /// [`CreateError`]: the size overflows, or there is no room.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray2;
-    ///
-    /// let a = SharedArray2::<f64>::zeros((4, 3))?;
-    /// assert_eq!((a.dim(), a.read()?.sum()), ((4, 3), 0.0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn zeros(shape: impl ShapeBuilder<Dim = D>) -> Result<Self, CreateError> {
-        Self::options().zeros(shape)
-    }
-
-    /// An anonymous array filled with `element`.
-    ///
-    /// # Errors
-    ///
-    /// As [`zeros`](Self::zeros).
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray1;
-    ///
-    /// let a = SharedArray1::from_elem(5, 7_u16)?;
-    /// assert_eq!(a.read()?.sum(), 35);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn from_elem(shape: impl ShapeBuilder<Dim = D>, element: T) -> Result<Self, CreateError> {
-        Self::options().from_elem(shape, element)
-    }
-
-    /// An anonymous copy of an ordinary array, in the same order.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray;
-    /// let a = SharedArray::from_array(&ndarray::arr2(&[[1_i32, 2], [3, 4]]))?;
-    /// assert_eq!(a.read()?.sum(), 10);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`zeros`](Self::zeros).
-    pub fn from_array(array: &ArrayRef<T, D>) -> Result<Self, CreateError> {
-        Self::options().from_array(array)
-    }
-
-    /// How to make or open an array otherwise: with a name, in a directory, read-only.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray2;
-    /// # let name = format!("doc.options.{}", std::process::id());
-    /// let a = SharedArray2::<f32>::options().name(&name).zeros((2, 2))?;
-    /// assert!(a.path().unwrap().exists()); // numpy.load reads it there
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn options() -> ArrayOptions<T, D> {
-        ArrayOptions::new()
-    }
-
-    /// Opens the array of that name, to read and write. A second open in one process gives another
-    /// handle to the same mapping.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`]: there is none, it may not be opened, or it holds something else: another
-    /// element type, number of dimensions, kind or version.
-    ///
-    /// # Safety
-    ///
-    /// The one visible place of this promise: whoever else writes to the array while this process
-    /// has it open does so through ndshm (claims, or the raw tier as it demands). NumPy on the
-    /// live file, for one, does not ask for claims.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray1;
-    ///
-    /// # let name = format!("doc.open.{}", std::process::id());
-    /// let made = SharedArray1::<f64>::options().name(&name).zeros(4)?;
-    /// // In another program, which is given the name:
-    /// // SAFETY: all who write to it do so through ndshm.
-    /// let opened = unsafe { SharedArray1::<f64>::open(&name)? };
-    /// opened.write()?.fill(1.0);
-    /// assert_eq!(made.read()?.sum(), 4.0);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub unsafe fn open(name: &str) -> Result<Self, OpenError> {
-        // SAFETY: the caller's promise, handed on.
-        unsafe { Self::options().open(name) }
-    }
-
     /// Checks what the segment in `buffer` holds, and attaches.
     pub(crate) fn attach(buffer: SharedBuffer) -> Result<Self, OpenError> {
         let label = label(&buffer);
@@ -332,6 +233,28 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         self.segment.buffer().is_read_only()
     }
 
+    /// A copy in private memory, an ordinary ndarray `Array`, in the array's order. Under a shared claim on all of it, so
+    /// waits for writers as [`read`](Self::read); [`snapshot`](Self::snapshot) has a time limit, and works on what was opened
+    /// read-only.
+    ///
+    /// Not what [`ToOwned`] would do: another handle to the same memory is what [`Clone`] gives.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimError`](crate::ClaimError), of which `Poisoned` has the copy inside.
+    ///
+    /// ```
+    /// # use ndshm_array::SharedArray2;
+    /// let a = SharedArray2::<f64>::zeros((2, 3))?;
+    /// let mut private = a.to_owned()?;
+    /// private += 1.0;
+    /// assert_eq!((private.sum(), a.read()?.sum()), (6.0, 0.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_owned(&self) -> ClaimResult<Array<T, D>> {
+        self.read().map(|guard| guard.to_owned()).map_err(|e| e.map(|guard| guard.to_owned()))
+    }
+
     /// An inert description that another process can open: serialise it. It keeps nothing alive.
     ///
     /// ```
@@ -425,7 +348,7 @@ impl<T, D: Clone> Clone for SharedArray<T, D> {
 impl<T: Element, D: Dimension> fmt::Debug for SharedArray<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedArray")
-            .field("dtype", &T::DTYPE.name())
+            .field("dtype", &format_args!("{}", T::DTYPE))
             .field("shape", &self.shape())
             .field("order", &self.order)
             .field("name", &self.name())

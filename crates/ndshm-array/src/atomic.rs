@@ -2,19 +2,35 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::atomic::{
-    AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering,
-};
 
 use ndarray::{Array, ArrayRef, Dimension, NdIndex, RawArrayViewMut};
 
+use crate::cell::{Cell, Ordered};
 use crate::claim::{Claim, Part};
 use crate::element::Element;
 
-/// Elements that have atomic operations: integers and floats of up to eight bytes.
+/// Elements that have atomic operations: numbers of up to eight bytes, which are integers, floats and `Complex<f32>`, and
+/// [`Bool8`](crate::Bool8).
 ///
-/// The operations on floats are compare-and-swap loops.
-pub trait AtomicElement: Element + PartialOrd + sealed::Cell {}
+/// The operations on floats are compare-and-swap loops. `Complex<f64>`, arrays and structs have none: share their parts in
+/// arrays of their own, or take a claim.
+///
+/// ```
+/// use ndshm_array::{AtomicElement, ClaimError, SharedArray1};
+///
+/// fn tally<T: AtomicElement>(a: &SharedArray1<T>, by: T) -> Result<T, ClaimError<()>> {
+///     Ok(a.claim_atomic(..).map_err(ClaimError::without_guard)?.fetch_add(0, by))
+/// }
+/// let a = SharedArray1::<i16>::zeros(1)?;
+/// assert_eq!((tally(&a, 3)?, tally(&a, 4)?), (0, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no atomic operations",
+    label = "not an `AtomicElement`",
+    note = "integers, floats, `Complex<f32>` and `Bool8` have them: what fits into eight bytes and is one number"
+)]
+pub trait AtomicElement: Element + Cell {}
 
 /// A part of a shared array whose elements are read and written one by one, by any number of processes
 /// and threads at once; dropping it releases the claim. Made by
@@ -147,7 +163,7 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
         self.fetch_update(index, |_| value)
     }
 
-    /// Adds to the element; what it was. Integers wrap.
+    /// Adds to the element; what it was. Integers wrap; the sum of truth values is `or`, as NumPy has it.
     ///
     /// # Panics
     ///
@@ -182,7 +198,10 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn fetch_min(&self, index: impl NdIndex<D>, value: T) -> T {
+    pub fn fetch_min(&self, index: impl NdIndex<D>, value: T) -> T
+    where
+        T: Ordered,
+    {
         self.fetch_update(index, |old| T::min(old, value))
     }
 
@@ -202,7 +221,10 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn fetch_max(&self, index: impl NdIndex<D>, value: T) -> T {
+    pub fn fetch_max(&self, index: impl NdIndex<D>, value: T) -> T
+    where
+        T: Ordered,
+    {
         self.fetch_update(index, |old| T::max(old, value))
     }
 
@@ -279,105 +301,4 @@ impl<T, D> fmt::Debug for AtomicGuard<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AtomicGuard").field("part", &self.claim.selection()).finish_non_exhaustive()
     }
-}
-
-pub(crate) mod sealed {
-    /// An element as an atomic word.
-    pub trait Cell: Copy {
-        type Atomic;
-
-        /// # Safety
-        ///
-        /// `element` is valid and aligned for `'a`, and reached by atomic operations alone meanwhile.
-        unsafe fn at<'a>(element: *mut Self) -> &'a Self::Atomic;
-
-        fn load(cell: &Self::Atomic) -> Self;
-        fn store(cell: &Self::Atomic, value: Self);
-        fn update(cell: &Self::Atomic, f: impl FnMut(Self) -> Self) -> Self;
-        fn add(cell: &Self::Atomic, value: Self) -> Self;
-        fn min(a: Self, b: Self) -> Self;
-        fn max(a: Self, b: Self) -> Self;
-    }
-}
-
-macro_rules! atomic {
-    ($($t:ty as $atomic:ty, $to:expr, $from:expr, $add:expr, $min:expr, $max:expr;)+) => {$(
-        impl AtomicElement for $t {}
-
-        impl sealed::Cell for $t {
-            type Atomic = $atomic;
-
-            #[inline]
-            unsafe fn at<'a>(element: *mut Self) -> &'a $atomic {
-                const { assert!(size_of::<$t>() == size_of::<$atomic>()) }
-                // SAFETY: the caller's promise; an element is as large as the atomic, and aligned to its
-                // size, since the data begin at a page and strides are whole elements.
-                unsafe { <$atomic>::from_ptr(element.cast()) }
-            }
-
-            #[inline]
-            fn load(cell: &$atomic) -> Self {
-                $from(cell.load(Ordering::Acquire))
-            }
-
-            #[inline]
-            fn store(cell: &$atomic, value: Self) {
-                cell.store($to(value), Ordering::Release);
-            }
-
-            #[inline]
-            fn update(cell: &$atomic, mut f: impl FnMut(Self) -> Self) -> Self {
-                let mut old = cell.load(Ordering::Acquire);
-                loop {
-                    let new = $to(f($from(old)));
-                    match cell.compare_exchange_weak(
-                        old,
-                        new,
-                        Ordering::AcqRel,
-                        Ordering::Acquire,
-                    ) {
-                        Ok(old) => return $from(old),
-                        Err(now) => old = now,
-                    }
-                }
-            }
-
-            #[inline]
-            fn add(cell: &$atomic, value: Self) -> Self {
-                let add: fn(&$atomic, $t) -> $t = $add;
-                add(cell, value)
-            }
-
-            #[inline]
-            fn min(a: Self, b: Self) -> Self {
-                $min(a, b)
-            }
-
-            #[inline]
-            fn max(a: Self, b: Self) -> Self {
-                $max(a, b)
-            }
-        }
-    )+};
-}
-
-macro_rules! integers {
-    ($($t:ty as $atomic:ty),+) => {
-        atomic! {$(
-            $t as $atomic, std::convert::identity, std::convert::identity,
-            |cell, value| cell.fetch_add(value, Ordering::AcqRel), Ord::min, Ord::max;
-        )+}
-    };
-}
-
-integers! {
-    i8 as AtomicI8, i16 as AtomicI16, i32 as AtomicI32, i64 as AtomicI64,
-    u8 as AtomicU8, u16 as AtomicU16, u32 as AtomicU32, u64 as AtomicU64
-}
-
-atomic! {
-    f32 as AtomicU32, f32::to_bits, f32::from_bits,
-    |cell, value| <f32 as sealed::Cell>::update(cell, |old| old + value), f32::min, f32::max;
-    f64 as AtomicU64, f64::to_bits, f64::from_bits,
-    |cell, value| <f64 as sealed::Cell>::update(cell, |old| old + value), f64::min, f64::max;
 }

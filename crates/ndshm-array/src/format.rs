@@ -260,6 +260,13 @@ mod tests {
         ] {
             assert!(page.contains(&text), "docs/format.md does not say: {text}");
         }
+        for dtype in crate::npy::Dtype::ALL {
+            assert!(page.contains(&*dtype.descr()), "docs/format.md does not name {dtype}");
+        }
+        // Each list of fields that it shows is one.
+        let lists = page.split('`').filter(|text| text.starts_with("[('"));
+        let lists: Vec<_> = lists.map(crate::npy::Dtype::from_descr).collect();
+        assert!(lists.len() > 2 && lists.iter().all(Result::is_ok), "{lists:?}");
     }
 
     #[test]

@@ -41,10 +41,11 @@ pub(crate) fn of_segment<T: Element, D: Dimension>(
     let mut bytes = [0; HEADER_LEN];
     let read = segment.buffer().read_at(0, &mut bytes);
     read.map_err(|_| bad(HeaderError::Truncated))?;
-    let (header, data_offset) = NpyHeader::decode(&bytes[..]).map_err(bad)?;
-    let found = header.dtype().map_err(bad)?;
-    if found != T::DTYPE {
-        return Err(OpenError::Dtype { segment: label(), found, expected: T::DTYPE });
+    let (header, data_offset) =
+        NpyHeader::decode_expecting(&bytes[..], Some(T::DTYPE)).map_err(bad)?;
+    if header.dtype.descr() != T::DTYPE.descr() {
+        let (found, expected) = (header.dtype, T::DTYPE.clone());
+        return Err(OpenError::Dtype { segment: label(), found, expected });
     }
     let places = segment.places();
     if data_offset != places.data_offset || header.data_bytes().is_none_or(|n| n > places.data_len)

@@ -44,7 +44,7 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
         Self {
             buffer: array.segment().buffer().handle(),
             instance: array.segment().instance(),
-            descr: T::DTYPE.descr().to_owned(),
+            descr: T::DTYPE.descr().into_owned(),
             shape: array.shape().to_vec(),
             array: PhantomData,
         }

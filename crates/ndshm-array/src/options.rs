@@ -1,17 +1,18 @@
 //! How an array is made or opened.
 
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use ndarray::{ArrayRef, Dimension, IntoDimension, ShapeBuilder};
+use ndarray::{Array1, ArrayRef, ArrayViewMut, Dimension, IntoDimension, Ix1, ShapeBuilder};
 use ndshm_buffer::{BufferOptions, Prefault, RemoveError, SharedBuffer};
+use num_traits::One;
 
 use crate::array::SharedArray;
 use crate::element::Element;
-use crate::error::{CreateError, LoadError, OpenError};
+use crate::error::{CreateError, OpenError};
 use crate::format::Kind;
 use crate::geometry::{bytes_of, split};
-use crate::npy::{NpyFile, NpyHeader, Order};
+use crate::npy::{NpyHeader, Order};
 use crate::segment::{Segment, label};
 
 /// How to make or open a [`SharedArray`]: from [`SharedArray::options`].
@@ -188,6 +189,61 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         })
     }
 
+    /// An array of ones; nobody sees it before it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.options.ones.{}", std::process::id());
+    /// let a = SharedArray1::<f32>::options().name(&name).ones(5)?;
+    /// assert_eq!(a.read()?.sum(), 5.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ones(&self, shape: impl ShapeBuilder<Dim = D>) -> Result<SharedArray<T, D>, CreateError>
+    where
+        T: One,
+    {
+        self.from_elem(shape, T::one())
+    }
+
+    /// An array of what `f` makes of each index, asked in the order of the indices; nobody sees it before it is complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`zeros`](Self::zeros).
+    ///
+    /// # Panics
+    ///
+    /// Where `f` does; nothing is left then.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let name = format!("doc.options.from_shape_fn.{}", std::process::id());
+    /// let options = SharedArray2::<u32>::options().name(&name);
+    /// let a = options.from_shape_fn((2, 3), |(i, j)| (10 * i + j) as u32)?;
+    /// assert_eq!(a.read()?, ndarray::arr2(&[[0, 1, 2], [10, 11, 12]]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
+    pub fn from_shape_fn(
+        &self,
+        shape: impl ShapeBuilder<Dim = D>,
+        mut f: impl FnMut(D::Pattern) -> T,
+    ) -> Result<SharedArray<T, D>, CreateError> {
+        let (dim, order) = split::<T, D>(shape)?;
+        let shape = dim.clone().set_f(order == Order::F);
+        self.make(dim, order, |data| {
+            let mut elements = ArrayViewMut::from_shape(shape, data).expect("as many as it has");
+            elements.indexed_iter_mut().for_each(|(index, element)| *element = f(index));
+            Ok::<(), CreateError>(())
+        })
+    }
+
     /// A copy of an ordinary array, in the same order; in C order where it has neither. Nobody sees
     /// it before it is complete.
     ///
@@ -212,49 +268,6 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
             data.iter_mut().zip(&elements).for_each(|(to, from)| *to = *from);
             Ok::<(), CreateError>(())
         })
-    }
-
-    /// A copy of an `.npy` file of the same element type and number of dimensions, in the file's
-    /// order.
-    ///
-    /// # Errors
-    ///
-    /// [`LoadError`]: the file cannot be read or holds something else, or the array cannot be made.
-    ///
-    /// ```
-    /// use ndshm_array::SharedArray2;
-    ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("m.npy");
-    /// # SharedArray2::<f64>::from_elem((2, 3), 0.5)?.save(&path)?;
-    /// # let name = format!("doc.options.load.{}", std::process::id());
-    /// let a = SharedArray2::<f64>::options().name(&name).load(&path)?;
-    /// assert_eq!((a.dim(), a.read()?.sum()), ((2, 3), 3.0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<SharedArray<T, D>, LoadError> {
-        let mut file = NpyFile::open(path)?;
-        let found = file.dtype();
-        if found != T::DTYPE {
-            let path = file.path().to_owned();
-            return Err(LoadError::Dtype { path, found, expected: T::DTYPE });
-        }
-        self.load_with(&mut file, |file, data| file.read_into(T::DTYPE.descr(), data))
-    }
-
-    fn load_with(
-        &self,
-        file: &mut NpyFile,
-        read: impl FnOnce(&mut NpyFile, &mut [T]) -> Result<(), crate::npy::NpyError>,
-    ) -> Result<SharedArray<T, D>, LoadError> {
-        let shape = ndarray::IxDyn(&file.header().shape);
-        let dim = D::from_dimension(&shape).ok_or_else(|| LoadError::Dimensions {
-            path: file.path().to_owned(),
-            found: file.header().shape.clone(),
-            expected: D::NDIM.unwrap_or_default(),
-        })?;
-        let order = file.header().order;
-        self.make(dim, order, |data| Ok(read(file, data)?))
     }
 
     /// Has [`open`](Self::open) refuse an array of another shape.
@@ -334,15 +347,14 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     }
 
     /// Makes the segment, has `init` fill the data before anybody else can see it, attaches.
-    fn make<E: From<CreateError>>(
+    pub(crate) fn make<E: From<CreateError>>(
         &self,
         dim: D,
         order: Order,
         init: impl FnOnce(&mut [T]) -> Result<(), E>,
     ) -> Result<SharedArray<T, D>, E> {
         let size = bytes_of::<T>(dim.slice())?;
-        let header =
-            NpyHeader { descr: T::DTYPE.descr().to_owned(), order, shape: dim.slice().to_vec() };
+        let header = NpyHeader { dtype: T::DTYPE.clone(), order, shape: dim.slice().to_vec() };
         let header = header.encode().map_err(CreateError::from)?;
         let segment = Segment::create(
             self.name.as_deref(),
@@ -358,28 +370,26 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     }
 }
 
-impl<D: Dimension> ArrayOptions<f64, D> {
-    /// A copy of an `.npy` file of any real numbers, each made an `f64`; integers beyond 2^53 are
-    /// rounded.
+impl<T: Element> ArrayOptions<T, Ix1> {
+    /// An array of what an iterator gives, gathered in private memory first.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load), except that complex numbers are the only type refused.
+    /// As [`zeros`](Self::zeros).
     ///
     /// ```
-    /// use ndshm_array::{SharedArray1, SharedArray2};
+    /// use ndshm_array::SharedArray1;
     ///
-    /// # let dir = tempfile::tempdir()?;
-    /// # let path = dir.path().join("m.npy");
-    /// # SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
-    /// # let name = format!("doc.options.load_as_f64.{}", std::process::id());
-    /// let options = SharedArray2::<f64>::options().name(&name);
-    /// let a = options.load_as_f64(&path)?; // a file of int32
-    /// assert_eq!(a.read()?.sum(), 42.0);
-    /// assert!(SharedArray1::<f64>::load_as_f64(&path).is_err()); // of two dimensions
+    /// # let name = format!("doc.options.from_iter.{}", std::process::id());
+    /// let a = SharedArray1::options().name(&name).from_iter((1..4).map(f64::from))?;
+    /// assert_eq!(a.read()?.sum(), 6.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn load_as_f64(&self, path: impl AsRef<Path>) -> Result<SharedArray<f64, D>, LoadError> {
-        self.load_with(&mut NpyFile::open(path)?, NpyFile::read_as_f64)
+    #[allow(clippy::wrong_self_convention, reason = "ndarray's name")]
+    pub fn from_iter(
+        &self,
+        elements: impl IntoIterator<Item = T>,
+    ) -> Result<SharedArray<T, Ix1>, CreateError> {
+        self.from_array(&Array1::from_iter(elements))
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use ndarray::Dimension;
+use ndarray::{Dimension, IxDyn};
 
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::{LoadError, SaveError};
-use crate::npy::{NpyHeader, write_npy};
+use crate::npy::{NpyError, NpyFile, NpyHeader, write_npy};
+use crate::options::ArrayOptions;
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// Writes the array to an `.npy` file, whole or not at all, under a read claim: waits for writers,
@@ -30,7 +31,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
         let guard = self.read().map_err(|e| SaveError::Claim(e.without_guard()))?;
         let header = NpyHeader {
-            descr: T::DTYPE.descr().to_owned(),
+            dtype: T::DTYPE.clone(),
             order: self.order(),
             shape: self.shape().to_vec(),
         };
@@ -39,7 +40,9 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         write_npy(path, &header, bytemuck::cast_slice(data))?;
         Ok(())
     }
+}
 
+impl<T, D: Dimension> SharedArray<T, D> {
     /// An anonymous copy of an `.npy` file of the same element type and number of dimensions.
     ///
     /// # Errors
@@ -58,7 +61,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// assert!(matches!(wrong, Err(LoadError::Dtype { .. })));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError>
+    where
+        T: Element,
+    {
         Self::options().load(path)
     }
 }
@@ -69,8 +75,8 @@ impl<D: Dimension> SharedArray<f64, D> {
     ///
     /// # Errors
     ///
-    /// [`LoadError`]: the file cannot be read, holds complex numbers or another number of
-    /// dimensions, or there is no room.
+    /// [`LoadError`]: the file cannot be read, holds complex numbers, arrays, structs or another
+    /// number of dimensions, or there is no room.
     ///
     /// ```
     /// use ndshm_array::SharedArray2;
@@ -84,5 +90,76 @@ impl<D: Dimension> SharedArray<f64, D> {
     /// ```
     pub fn load_as_f64(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         Self::options().load_as_f64(path)
+    }
+}
+
+impl<T: Element, D: Dimension> ArrayOptions<T, D> {
+    /// A copy of an `.npy` file of the same element type and number of dimensions, in the file's
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]: the file cannot be read or holds something else, or the array cannot be made.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray2;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<f64>::from_elem((2, 3), 0.5)?.save(&path)?;
+    /// # let name = format!("doc.options.load.{}", std::process::id());
+    /// let a = SharedArray2::<f64>::options().name(&name).load(&path)?;
+    /// assert_eq!((a.dim(), a.read()?.sum()), ((2, 3), 3.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<SharedArray<T, D>, LoadError> {
+        let mut file = NpyFile::open(path)?;
+        let found = file.dtype();
+        if found.descr() != T::DTYPE.descr() {
+            let (path, found) = (file.path().to_owned(), found.clone());
+            return Err(LoadError::Dtype { path, found, expected: T::DTYPE.clone() });
+        }
+        self.load_with(&mut file, |file, data| file.read_into(T::DTYPE, data))
+    }
+
+    fn load_with(
+        &self,
+        file: &mut NpyFile,
+        read: impl FnOnce(&mut NpyFile, &mut [T]) -> Result<(), NpyError>,
+    ) -> Result<SharedArray<T, D>, LoadError> {
+        let shape = IxDyn(&file.header().shape);
+        let dim = D::from_dimension(&shape).ok_or_else(|| LoadError::Dimensions {
+            path: file.path().to_owned(),
+            found: file.header().shape.clone(),
+            expected: D::NDIM.unwrap_or_default(),
+        })?;
+        let order = file.header().order;
+        self.make(dim, order, |data| Ok(read(file, data)?))
+    }
+}
+
+impl<D: Dimension> ArrayOptions<f64, D> {
+    /// A copy of an `.npy` file of any real numbers, each made an `f64`; integers beyond 2^53 are
+    /// rounded.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), except that only complex numbers, arrays and structs are refused.
+    ///
+    /// ```
+    /// use ndshm_array::{SharedArray1, SharedArray2};
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("m.npy");
+    /// # SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
+    /// # let name = format!("doc.options.load_as_f64.{}", std::process::id());
+    /// let options = SharedArray2::<f64>::options().name(&name);
+    /// let a = options.load_as_f64(&path)?; // a file of int32
+    /// assert_eq!(a.read()?.sum(), 42.0);
+    /// assert!(SharedArray1::<f64>::load_as_f64(&path).is_err()); // of two dimensions
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load_as_f64(&self, path: impl AsRef<Path>) -> Result<SharedArray<f64, D>, LoadError> {
+        self.load_with(&mut NpyFile::open(path)?, NpyFile::read_as_f64)
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{Name, is_empty, one_line, scratch};
 use ndarray::{IxDyn, ShapeBuilder};
-use ndshm_array::npy::{HEADER_LEN, NpyHeader, Order, write_npy};
+use ndshm_array::npy::{Dtype, HEADER_LEN, NpyHeader, Order, write_npy};
 use ndshm_array::{
     CreateError, LoadError, OpenError, SharedArray1, SharedArray2, SharedArray3, SharedArrayD,
 };
@@ -142,7 +142,7 @@ fn kept_names_are_kept() -> Test {
 fn a_load_that_fails_leaves_no_name() -> Test {
     let (disk, shm) = (tempfile::tempdir()?, scratch());
     let path = disk.path().join("a.npy");
-    let header = NpyHeader { descr: "<i4".into(), order: Order::C, shape: vec![300, 10] };
+    let header = NpyHeader { dtype: Dtype::I32, order: Order::C, shape: vec![300, 10] };
     write_npy(&path, &header, &[3; 12_000])?;
     let whole = fs::read(&path)?;
     let f64s = SharedArray2::<f64>::options().dir(shm.path()).name("a");
@@ -166,7 +166,7 @@ fn a_load_that_fails_leaves_no_name() -> Test {
     refused(i32s.load(&path).unwrap_err(), &["header"]);
     fs::remove_file(&path)?;
     refused(i32s.load(&path).unwrap_err(), &["No such file"]);
-    let complex = NpyHeader { descr: "<c16".into(), order: Order::F, shape: vec![2, 2] };
+    let complex = NpyHeader { dtype: Dtype::C128, order: Order::F, shape: vec![2, 2] };
     write_npy(&path, &complex, &[0; 64])?;
     refused(f64s.load_as_f64(&path).unwrap_err(), &["complex128", "real"]);
     // And what is whole loads, into the name that was tried so often.
@@ -185,7 +185,7 @@ fn a_load_that_fails_leaves_no_name() -> Test {
 fn a_file_that_is_cut_short_while_it_is_loaded() -> Test {
     let (disk, shm) = (tempfile::tempdir()?, scratch());
     let path = disk.path().join("a.npy");
-    let header = NpyHeader { descr: "<f8".into(), order: Order::F, shape: vec![40_000, 20] };
+    let header = NpyHeader { dtype: Dtype::F64, order: Order::F, shape: vec![40_000, 20] };
     write_npy(&path, &header, &vec![0; 6_400_000])?;
     let options = SharedArray2::<f64>::options().dir(shm.path()).name("a");
     let (mut loaded, mut refused) = (0, 0);

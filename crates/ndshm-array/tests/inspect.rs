@@ -278,7 +278,7 @@ fn every_type_is_loaded_and_saved() {
         let name = dtype.name();
         let path = dir.path().join(format!("{name}.npy"));
         let header = ndshm_array::npy::NpyHeader {
-            descr: dtype.descr().to_owned(),
+            dtype: dtype.clone(),
             order: ndshm_array::npy::Order::F,
             shape: vec![3, 0, 2][..if name == "int8" { 3 } else { 1 }].to_vec(),
         };

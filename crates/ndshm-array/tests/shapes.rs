@@ -6,12 +6,13 @@ use std::error::Error;
 use std::fmt::Debug;
 
 use common::{Name, one_line};
+use half::f16;
 use ndarray::{Array, Array2, ArrayRef, Axis, Dimension, Ix2, IxDyn, ShapeBuilder, Slice, arr0, s};
 use ndshm_array::npy::Order;
 use ndshm_array::{
-    ArrayHandle, ArrayOptions, ClaimError, CreateError, Element, LoadError, OpenError, ReadGuard,
-    SaveError, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray6, SharedArrayD,
-    SharedMutex, WriteGuard,
+    ArrayHandle, ArrayOptions, Bool8, ClaimError, CreateError, Element, LoadError, OpenError,
+    ReadGuard, SaveError, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray6,
+    SharedArrayD, SharedMutex, WriteGuard,
 };
 use num_complex::Complex;
 
@@ -147,6 +148,9 @@ fn every_element_type_holds_its_values() {
     check(u64::MAX);
     check(f32::MIN_POSITIVE);
     check(-f64::INFINITY);
+    check(f16::MIN_POSITIVE);
+    check(Bool8::TRUE);
+    check([[1_u16, 2], [3, 4], [5, u16::MAX]]);
     check(Complex::new(1.5_f32, -2.5));
     check(Complex::new(1e300, f64::EPSILON));
 }

@@ -96,6 +96,10 @@ pub(crate) struct View {
     #[arg(long, short, value_name = "SLICE", default_value = "", allow_hyphen_values = true)]
     pub(crate) slice: Slice,
 
+    /// Of elements that are structs or arrays, which number of each: `time`, `position.0`
+    #[arg(long, short, value_name = "FIELD", default_value = "", hide_default_value = true)]
+    pub(crate) field: String,
+
     /// Write the picture to this file, instead of showing it here
     #[arg(long, value_name = "FILE")]
     pub(crate) png: Option<PathBuf>,

@@ -22,7 +22,8 @@ pub(crate) struct Segment {
     /// What is wrong with it.
     pub(crate) problem: Option<String>,
     pub(crate) kind: Kind,
-    pub(crate) dtype: Option<&'static str>,
+    /// NumPy's name, or what NumPy prints of a structured one.
+    pub(crate) dtype: Option<String>,
     pub(crate) shape: Option<Vec<usize>>,
     /// `C` or `F`.
     pub(crate) order: Option<char>,
@@ -346,7 +347,7 @@ impl Segment {
     }
 
     fn array(&mut self, array: &ArrayContents) {
-        self.dtype = Some(array.dtype.name());
+        self.dtype = Some(array.dtype.to_string());
         self.shape = Some(array.shape.clone());
         self.order = Some(if array.order == Order::C { 'C' } else { 'F' });
         self.data_bytes = Some(array.data_len);
@@ -360,6 +361,16 @@ impl Segment {
         self.releases = report.releases;
         let value = report.value;
         self.value = value.map(|v| Value { bytes: v.size, initialised: v.initialised });
+    }
+
+    /// In a few characters: of a structured one what it begins with.
+    pub(crate) fn dtype_text(&self) -> String {
+        const LONGEST: usize = 28;
+        let dtype = self.dtype.as_deref().unwrap_or_default();
+        match dtype.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}...", &dtype[..end]),
+            None => dtype.to_owned(),
+        }
     }
 
     /// `2000 x 2000`.

@@ -42,9 +42,9 @@ pub use ndshm_sync as sync;
 pub use ndshm_workers as workers;
 
 pub use ndshm_array::{
-    ArrayHandle, ArrayOptions, ClaimError, Element, Epochs, ReadGuard, SharedArray, SharedArray1,
-    SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6, SharedArrayD,
-    SharedMutex, Tasks, Tiling, WriteGuard,
+    ArrayHandle, ArrayOptions, AtomicElement, Bool8, ClaimError, Element, Epochs, ReadGuard,
+    SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
+    SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling, WriteGuard,
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
 pub use ndshm_sync::{BarrierError, LockError};

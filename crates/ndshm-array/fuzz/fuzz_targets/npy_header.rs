@@ -10,7 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     let text = [b"\x93NUMPY\x01\x00", &(bytes.len() as u16).to_le_bytes()[..], bytes].concat();
     for bytes in [bytes, &text] {
         if let Ok((header, _)) = NpyHeader::decode(bytes) {
-            let encoded = header.encode().expect("a header that was decoded can be encoded");
+            // Not all that is read is written: names that are not ASCII, more fields than a page has room for.
+            let Ok(encoded) = header.encode() else { continue };
             let (again, _) = NpyHeader::decode(&encoded[..]).expect("and decoded again");
             assert_eq!(again, header);
         }

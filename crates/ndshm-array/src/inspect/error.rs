@@ -116,6 +116,20 @@ pub enum PickError {
         /// How many axes have a range.
         left: usize,
     },
+    /// The elements are structs or arrays, and what was picked of them is no single number.
+    #[error("its elements are made of several numbers: pick a field: {fields}")]
+    NotANumber {
+        /// What can be picked, or the first of it.
+        fields: String,
+    },
+    /// The elements have no such field.
+    #[error("there is no field {asked}; what there is: {fields}")]
+    NoField {
+        /// What was asked for.
+        asked: String,
+        /// What can be picked, or the first of it.
+        fields: String,
+    },
     /// A step of 0 never gets anywhere.
     #[error("the step on axis {axis} is 0: give at least 1")]
     Step {

@@ -213,7 +213,6 @@ impl SegmentFile {
             HeaderError::Io(source) => self.read_error(source),
             other => bad(other),
         })?;
-        let dtype = header.dtype().map_err(bad)?;
         let overflow = || bad(HeaderError::Overflow(header.shape.clone()));
         let data_len = header.data_bytes().ok_or_else(overflow)?;
         if let Some(places) = places {
@@ -230,7 +229,7 @@ impl SegmentFile {
             });
         }
         Ok(ArrayContents {
-            dtype,
+            dtype: header.dtype,
             order: header.order,
             shape: header.shape,
             data_offset: data_offset as u64,

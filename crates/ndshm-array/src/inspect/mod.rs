@@ -31,6 +31,7 @@
 //! ```
 
 mod error;
+mod field;
 mod file;
 mod load;
 mod number;

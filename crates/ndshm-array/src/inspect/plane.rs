@@ -4,9 +4,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::error::{InspectError, PickError};
+use super::field;
 use super::file::{ArrayContents, Contents, SegmentFile};
 use super::number::Number;
-use crate::npy::Order;
+use crate::npy::{Dtype, Order};
 
 /// What to take along an axis, as NumPy's slices do: numbers below 0 count from the end.
 ///
@@ -82,7 +83,10 @@ impl Span {
 #[derive(Debug)]
 pub struct Plane<'a> {
     file: &'a SegmentFile,
-    array: &'a ArrayContents,
+    /// # Invariants
+    ///
+    /// 1. A plain type: that of the elements, or of a field of theirs.
+    dtype: &'a Dtype,
     start: u64,
     axes: usize,
     rows: Span,
@@ -101,7 +105,8 @@ impl SegmentFile {
     ///
     /// # Errors
     ///
-    /// [`PickError`]: there is no array, an index is out of bounds, or more than two axes are left.
+    /// [`PickError`]: there is no array, an index is out of bounds, more than two axes are left, or the elements are not
+    /// single numbers: see [`plane_of_field`](Self::plane_of_field).
     ///
     /// ```
     /// use ndshm_array::{SharedArray3, inspect::{Pick, PickError, SegmentFile}};
@@ -116,14 +121,44 @@ impl SegmentFile {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn plane(&self, picks: &[Pick]) -> Result<Plane<'_>, PickError> {
+        self.plane_of_field("", picks)
+    }
+
+    /// The same of one field of elements that are structs or arrays: its name, and behind dots what is wanted within it,
+    /// `x`, `position.0`, `spin.axis.2`.
+    ///
+    /// # Errors
+    ///
+    /// As [`plane`](Self::plane), and where there is no such field, or where it is no single number.
+    ///
+    /// ```
+    /// use ndshm_array::{Element, SharedArray1, inspect::{Number, SegmentFile}};
+    ///
+    /// #[derive(Clone, Copy, Element)]
+    /// #[repr(C)]
+    /// struct Sample {
+    ///     time: f64,
+    ///     field: [f64; 3],
+    /// }
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("a.npy");
+    /// SharedArray1::from_elem(9, Sample { time: 0.5, field: [1.0, 2.0, 3.0] })?.save(&path)?;
+    /// let file = SegmentFile::open(&path)?;
+    /// assert_eq!(file.plane_of_field("field.2", &[])?.number(0, 8)?, Number::Double(3.0));
+    /// let error = file.plane(&[]).unwrap_err().to_string();
+    /// assert!(error.ends_with("pick a field: time, field.0, field.1, field.2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn plane_of_field(&self, field: &str, picks: &[Pick]) -> Result<Plane<'_>, PickError> {
         let Contents::Array(array) = self.contents() else {
             return Err(PickError::NoArray(self.contents().name()));
         };
+        let (offset, dtype) = field::find(&array.dtype, field)?;
         let ndim = array.shape.len();
         if picks.len() > ndim {
             return Err(PickError::TooMany { given: picks.len(), ndim });
         }
-        let (mut start, mut spans) = (array.data_offset, Vec::new());
+        let (mut start, mut spans) = (array.data_offset + offset as u64, Vec::new());
         for (axis, (&len, stride)) in array.shape.iter().zip(strides(array)).enumerate() {
             match picks.get(axis).copied().unwrap_or(Pick::ALL) {
                 Pick::At(index) => start += stride * at(axis, index, len)? as u64,
@@ -144,7 +179,7 @@ impl SegmentFile {
             [rows, cols] => (rows, cols),
             _ => return Err(PickError::NoPlane { left: spans.len() }),
         };
-        Ok(Plane { file: self, array, start, axes: spans.len(), rows, cols })
+        Ok(Plane { file: self, dtype, start, axes: spans.len(), rows, cols })
     }
 }
 
@@ -192,6 +227,22 @@ impl Plane<'_> {
     #[must_use]
     pub const fn axes(&self) -> usize {
         self.axes
+    }
+
+    /// The type of what is picked: one number.
+    ///
+    /// ```
+    /// # use ndshm_array::{SharedArray2, inspect::SegmentFile};
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("a.npy");
+    /// SharedArray2::<[u16; 4]>::zeros((2, 3))?.save(&path)?;
+    /// let file = SegmentFile::open(&path)?;
+    /// assert_eq!(file.plane_of_field("f0.3", &[])?.dtype().name(), "uint16");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn dtype(&self) -> &Dtype {
+        self.dtype
     }
 
     /// How many rows are picked.
@@ -263,10 +314,10 @@ impl Plane<'_> {
             return Err(self.file.read_error(io::Error::new(io::ErrorKind::InvalidInput, beyond)));
         }
         let mut bytes = [0; 16];
-        let bytes = &mut bytes[..self.array.dtype.size()];
+        let bytes = &mut bytes[..self.dtype.size()];
         let at = self.start + row as u64 * self.rows.stride + col as u64 * self.cols.stride;
         self.file.read_at(bytes, at)?;
-        Ok(Number::decode(self.array.dtype, bytes))
+        Ok(Number::decode(self.dtype, bytes))
     }
 
     /// All elements as real numbers ([`Number::to_f64`]), each with its row and column in the plane, in
@@ -315,7 +366,7 @@ impl Plane<'_> {
         len: usize,
         mut visit: impl FnMut(usize, f64),
     ) -> Result<(), InspectError> {
-        let (dtype, size) = (self.array.dtype, self.array.dtype.size());
+        let (dtype, size) = (self.dtype, self.dtype.size());
         let per_piece = if stride > SPARSE {
             1
         } else {

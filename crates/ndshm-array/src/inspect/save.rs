@@ -99,7 +99,7 @@ impl SegmentFile {
             return Err(SaveError::NoArray { holds: self.contents().name() });
         };
         let header = NpyHeader {
-            descr: array.dtype.descr().to_owned(),
+            dtype: array.dtype.clone(),
             order: array.order,
             shape: array.shape.clone(),
         };

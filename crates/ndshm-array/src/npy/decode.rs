@@ -7,16 +7,16 @@ use std::io::{ErrorKind, Read};
 
 use ndarray_npy::npy::header::{Header, Layout, ParseHeaderError, ReadHeaderError};
 
-use super::header::PREFIX;
-use super::{Dtype, HeaderError, MAX_AXES, NpyHeader, Order};
+use super::header::{MAX_STRUCTS, PREFIX};
+use super::{Dtype, HeaderError, MAX_AXES, NpyHeader, Order, descr};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// The longest header text accepted: NumPy's own limit.
 const MAX_TEXT: u64 = 10_000;
 
-/// A plain dictionary nests two deep (`{(`), one with a structured dtype four (`{[((`).
-const MAX_DEPTH: usize = 4;
+/// A plain dictionary nests two deep (`{(`); each struct takes two more (`{[(`), and the shape of a field one.
+const MAX_DEPTH: usize = 2 + 2 * MAX_STRUCTS;
 
 impl NpyHeader {
     /// Reads a header of NPY version 1.0, 2.0 or 3.0, and returns it with the offset at which the elements begin.
@@ -33,8 +33,16 @@ impl NpyHeader {
     /// # Errors
     ///
     /// [`HeaderError`] says what is wrong and what to do: not an NPY file, truncated, malformed, a dtype that is
-    /// big-endian, object, structured or otherwise unsupported, or a shape that overflows.
-    pub fn decode(mut reader: impl Read) -> Result<(Self, usize), HeaderError> {
+    /// big-endian, object or otherwise unsupported, or a shape that overflows.
+    pub fn decode(reader: impl Read) -> Result<(Self, usize), HeaderError> {
+        Self::decode_expecting(reader, None)
+    }
+
+    /// The same, faster where the elements are of the expected type and the header was written here.
+    pub(crate) fn decode_expecting(
+        mut reader: impl Read,
+        expected: Option<&Dtype>,
+    ) -> Result<(Self, usize), HeaderError> {
         let mut bytes = Vec::with_capacity(128);
         if take(&mut reader, &mut bytes, 10)? < 10 {
             let begins_well = bytes.iter().zip(MAGIC).all(|(a, b)| a == b) && !bytes.is_empty();
@@ -60,10 +68,10 @@ impl NpyHeader {
         if (take(&mut reader, &mut bytes, text_len)? as u64) < text_len {
             return Err(HeaderError::Truncated);
         }
-        if let Some(header) = written_here(&bytes) {
+        if let Some(header) = written_here(&bytes, expected) {
             return Ok((header, bytes.len()));
         }
-        check_depth(&bytes[text_start..])?;
+        check_depth(&bytes[text_start..], 1)?;
         let parsed = Header::from_reader(&mut &bytes[..]).map_err(from_parser)?;
         Ok((checked(parsed)?, bytes.len()))
     }
@@ -78,14 +86,18 @@ fn take(reader: &mut impl Read, bytes: &mut Vec<u8>, count: u64) -> Result<usize
 ///
 /// The parser looks at each of the spaces that fill 4,096 bytes several times over: it took longer than all else that
 /// opening an array does. What it would make of such bytes is known without it.
-fn written_here(bytes: &[u8]) -> Option<NpyHeader> {
+fn written_here(bytes: &[u8], expected: Option<&Dtype>) -> Option<NpyHeader> {
     let text = bytes.get(PREFIX.len()..bytes.len().checked_sub(1)?)?.trim_ascii_end();
-    let text = std::str::from_utf8(text).ok()?.strip_prefix("{'descr': '")?;
-    let (descr, text) = text.split_once("', 'fortran_order': ")?;
+    let text = std::str::from_utf8(text).ok()?.strip_prefix("{'descr': ")?;
+    let (descr, text) = text.rsplit_once(", 'fortran_order': ")?;
+    let descr = descr.strip_prefix('\'').and_then(|d| d.strip_suffix('\'')).unwrap_or(descr);
     let (order, axes) = text.strip_suffix("), }")?.split_once(", 'shape': (")?;
     let axes = axes.split(',').map(str::trim).filter(|axis| !axis.is_empty());
     let header = NpyHeader {
-        descr: Dtype::from_descr(descr).ok()?.descr().to_owned(),
+        dtype: match expected.filter(|expected| expected.descr() == descr) {
+            Some(expected) => expected.clone(),
+            None => Dtype::from_descr(descr).ok()?,
+        },
         order: if order == "True" { Order::F } else { Order::C },
         shape: axes.map(|axis| axis.parse().ok()).collect::<Option<_>>()?,
     };
@@ -93,19 +105,30 @@ fn written_here(bytes: &[u8]) -> Option<NpyHeader> {
     (same && header.data_bytes().is_some()).then_some(header)
 }
 
-/// Refuses brackets nested deeper than any header needs, and dictionaries inside anything. Brackets inside strings count
-/// too, which errs on the safe side.
-fn check_depth(text: &[u8]) -> Result<(), HeaderError> {
-    let mut depth = 0usize;
+/// Refuses brackets nested deeper than any header needs, or otherwise than any does: lists in lists, and dictionaries within
+/// anything, for which the parser takes far longer; one may stand where less than `dictionaries` brackets are open.
+pub(super) fn check_depth(text: &[u8], dictionaries: usize) -> Result<(), HeaderError> {
+    let (mut open, mut quote, mut escaped) = (Vec::with_capacity(MAX_DEPTH), None, false);
     for &byte in text {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+        match (byte, quote) {
+            _ if escaped => escaped = false,
+            (b'\\', Some(_)) => escaped = true,
+            (b'\'' | b'"', None) => quote = Some(byte),
+            (_, Some(end)) if byte == end => quote = None,
+            (b'(' | b'[' | b'{', None) => {
+                let unusual = match byte {
+                    b'{' => open.len() >= dictionaries,
+                    b'[' => open.last() == Some(&b'['),
+                    _ => false,
+                };
+                if unusual || open.len() == MAX_DEPTH {
+                    let what = "brackets nest deeper than in any header that is read here";
+                    return Err(HeaderError::Malformed(what.into()));
+                }
+                open.push(byte);
+            }
+            (b')' | b']' | b'}', None) => drop(open.pop()),
             _ => {}
-        }
-        if depth > MAX_DEPTH || (byte == b'{' && depth > 1) {
-            let what = "brackets nest deeper than in any plain array's header";
-            return Err(HeaderError::Malformed(what.into()));
         }
     }
     Ok(())
@@ -139,18 +162,12 @@ fn from_parser(error: ReadHeaderError) -> HeaderError {
 
 /// The parsed header, if it is of an array that can exist here.
 fn checked(parsed: Header) -> Result<NpyHeader, HeaderError> {
-    let Some(descr) = parsed.type_descriptor.as_string() else {
-        return Err(match parsed.type_descriptor.is_list() {
-            true => HeaderError::Structured,
-            false => HeaderError::Malformed("the value of descr is not valid".into()),
-        });
-    };
-    let dtype = Dtype::from_descr(descr)?;
+    let dtype = descr::of_value(&parsed.type_descriptor)?;
     if parsed.shape.len() > MAX_AXES {
         return Err(HeaderError::TooManyAxes(parsed.shape.len()));
     }
     let header = NpyHeader {
-        descr: dtype.descr().to_owned(),
+        dtype,
         order: match parsed.layout {
             Layout::Standard => Order::C,
             Layout::Fortran => Order::F,

@@ -33,9 +33,9 @@ pub enum HeaderError {
         /// The second number of the version.
         minor: u8,
     },
-    /// The header announces more bytes than any plain array needs.
+    /// The header announces more bytes than NumPy would read.
     #[error(
-        "the NPY header claims {0} bytes, more than any plain array needs; the file is damaged or has a structured dtype"
+        "the NPY header claims {0} bytes, more than NumPy itself reads; the file is damaged, or its dtype has too many fields"
     )]
     TooLong(u64),
     /// The header's text is not the dictionary that the format prescribes.
@@ -51,12 +51,12 @@ pub enum HeaderError {
         "dtype object holds pickled Python objects, which are never loaded; convert with a.astype(float)"
     )]
     Object,
-    /// The elements are records with named fields.
-    #[error("structured dtypes are not supported; save one field at a time")]
-    Structured,
+    /// The elements are structs that cannot be described here.
+    #[error("the structured dtype cannot be used: {0}; save one field at a time")]
+    Structured(String),
     /// Another dtype that has no counterpart here.
     #[error(
-        "dtype '{0}' is not supported; convert to an integer, float or complex dtype, for example with a.astype('f8')"
+        "dtype '{0}' is not supported; convert to a bool, integer, float or complex dtype, for example with a.astype('f8')"
     )]
     UnsupportedDtype(String),
     /// More axes than NumPy itself allows.
@@ -73,17 +73,27 @@ pub enum HeaderError {
 /// Why a header cannot be written.
 ///
 /// ```
-/// use ndshm_array::npy::{EncodeError, NpyHeader, Order};
+/// use ndshm_array::npy::{Dtype, EncodeError, NpyHeader, Order};
 ///
-/// let header = NpyHeader { descr: "[('x', '<f8')]".into(), order: Order::C, shape: vec![3] };
-/// assert!(matches!(header.encode(), Err(EncodeError::Descr(_))));
+/// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![1; 65] };
+/// assert_eq!(header.encode(), Err(EncodeError::TooManyAxes(65)));
 /// ```
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// The dtype's description is not one that NumPy writes for a plain dtype.
-    #[error("'{0}' is no dtype description; use one such as '<f8'")]
-    Descr(String),
+    /// A field of the element type has a name that not every reader understands.
+    #[error("field '{0}' has a name that cannot be written; use printable ASCII characters")]
+    FieldName(String),
+    /// Structs within structs within structs.
+    #[error(
+        "the element type has structs that nest deeper than can be read back; make them fields of the outer one"
+    )]
+    TooDeep,
+    /// The element type has more fields than a header has room for.
+    #[error(
+        "the element type and the shape take {0} bytes in the NPY header, which has room for {1}; use fewer fields or shorter names"
+    )]
+    TooLong(usize, usize),
     /// More axes than NumPy allows.
     #[error("{0} axes are more than the {MAX_AXES} that NumPy allows; reshape to fewer")]
     TooManyAxes(usize),
@@ -144,11 +154,11 @@ pub enum NpyError {
         /// The type of the file's elements.
         found: Dtype,
         /// What was asked for.
-        wanted: String,
+        wanted: Dtype,
     },
-    /// Complex elements were asked for as real numbers.
+    /// Elements that are no real numbers were asked for as such.
     #[error(
-        "{}: the elements are {found}, real numbers are needed; save its real or its imaginary part, for example a.real",
+        "{}: the elements are {found}, real numbers are needed; save its real or its imaginary part, or one field: for example a.real",
         path.display()
     )]
     NotReal {
@@ -194,7 +204,7 @@ pub enum NpyError {
     DataLength {
         /// The file that was not written.
         path: PathBuf,
-        /// Bytes that the header announces, `None` when they overflow or the dtype is not known.
+        /// Bytes that the header announces, `None` when they overflow.
         needed: Option<usize>,
         /// Bytes that were given.
         given: usize,

@@ -5,8 +5,10 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytemuck::Pod;
+use half::f16;
 
 use super::{Dtype, HeaderError, NpyError, NpyHeader};
+use crate::bool8::Bool8;
 
 /// Elements converted at a time by [`NpyFile::read_as_f64`].
 const CHUNK: usize = 8192;
@@ -20,12 +22,12 @@ const PIECE: usize = 4 << 20;
 /// not through a mapping: a file that somebody truncates meanwhile is an error, never a signal.
 ///
 /// ```
-/// use ndshm_array::npy::{NpyFile, NpyHeader, Order, write_npy};
+/// use ndshm_array::npy::{Dtype, NpyFile, NpyHeader, Order, write_npy};
 ///
 /// # let dir = std::env::temp_dir().join(format!("ndshm-doc-npyfile-{}", std::process::id()));
 /// # std::fs::create_dir_all(&dir)?;
 /// let path = dir.join("ages.npy");
-/// let header = NpyHeader { descr: "<i2".into(), order: Order::C, shape: vec![3] };
+/// let header = NpyHeader { dtype: Dtype::I16, order: Order::C, shape: vec![3] };
 /// write_npy(&path, &header, &[31, 0, 42, 0, 1, 1])?;
 ///
 /// let mut file = NpyFile::open(&path)?;
@@ -40,7 +42,6 @@ pub struct NpyFile {
     file: File,
     path: PathBuf,
     header: NpyHeader,
-    dtype: Dtype,
     elements: usize,
     data_offset: usize,
 }
@@ -60,7 +61,7 @@ impl NpyFile {
     /// # let path = dir.path().join("m.npy");
     /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
     /// let file = NpyFile::open(&path)?; // numpy.save("m.npy", ...) wrote it
-    /// assert_eq!(file.dtype(), Dtype::I32);
+    /// assert_eq!(file.dtype(), &Dtype::I32);
     /// assert_eq!(file.header().shape, [2, 3]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -78,7 +79,6 @@ impl NpyFile {
             Err(HeaderError::Io(source)) => return Err(NpyError::Read { path, source }),
             Err(source) => return Err(header_error(source)),
         };
-        let dtype = header.dtype().map_err(header_error)?;
         let (Some(elements), Some(data_bytes)) = (header.elements(), header.data_bytes()) else {
             return Err(header_error(HeaderError::Overflow(header.shape)));
         };
@@ -87,7 +87,7 @@ impl NpyFile {
         if found < needed {
             return Err(NpyError::Truncated { path, needed, found });
         }
-        Ok(Self { file, path, header, dtype, elements, data_offset })
+        Ok(Self { file, path, header, elements, data_offset })
     }
 
     /// The path that was opened.
@@ -108,12 +108,12 @@ impl NpyFile {
     /// Element type, memory order and shape.
     ///
     /// ```
-    /// # use ndshm_array::npy::NpyFile;
+    /// # use ndshm_array::npy::{Dtype, NpyFile};
     /// # let dir = tempfile::tempdir()?;
     /// # let path = dir.path().join("m.npy");
     /// # ndshm_array::SharedArray2::<i32>::from_elem((2, 3), 7)?.save(&path)?;
     /// let file = NpyFile::open(&path)?;
-    /// assert_eq!((&*file.header().descr, &*file.header().shape), ("<i4", &[2, 3][..]));
+    /// assert_eq!((&file.header().dtype, &*file.header().shape), (&Dtype::I32, &[2, 3][..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -132,8 +132,8 @@ impl NpyFile {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn dtype(&self) -> Dtype {
-        self.dtype
+    pub fn dtype(&self) -> &Dtype {
+        &self.header.dtype
     }
 
     /// How many elements there are.
@@ -183,23 +183,23 @@ impl NpyFile {
 
     /// Reads all elements into `out`, in the order in which they lie in the file.
     ///
-    /// `descr` is NumPy's description of `T` ([`Dtype::descr`]) and is checked against the file. A `T` that is not what
-    /// `descr` says, but of the same size, gets the bytes of the file, which any [`Pod`] type can hold.
+    /// `dtype` is the type that the file should have, and is checked against it. A `T` that is not what `dtype` says, but of
+    /// the same size, gets the bytes of the file, which any [`Pod`] type can hold.
     ///
     /// ```
-    /// use ndshm_array::npy::{NpyError, NpyFile, NpyHeader, Order, write_npy};
+    /// use ndshm_array::npy::{Dtype, NpyError, NpyFile, NpyHeader, Order, write_npy};
     ///
     /// # let dir = std::env::temp_dir().join(format!("ndshm-doc-readinto-{}", std::process::id()));
     /// # std::fs::create_dir_all(&dir)?;
     /// let path = dir.join("bytes.npy");
-    /// let header = NpyHeader { descr: "|u1".into(), order: Order::F, shape: vec![2, 2] };
+    /// let header = NpyHeader { dtype: Dtype::U8, order: Order::F, shape: vec![2, 2] };
     /// write_npy(&path, &header, &[1, 2, 3, 4])?;
     ///
     /// let mut file = NpyFile::open(&path)?;
     /// let mut out = [0u8; 4];
-    /// file.read_into("|u1", &mut out)?;
+    /// file.read_into(&Dtype::U8, &mut out)?;
     /// assert_eq!(out, [1, 2, 3, 4]);
-    /// assert!(matches!(file.read_into("<f8", &mut [0f64; 4]), Err(NpyError::Dtype { .. })));
+    /// assert!(matches!(file.read_into(&Dtype::F64, &mut [0f64; 4]), Err(NpyError::Dtype { .. })));
     /// # std::fs::remove_dir_all(&dir)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -208,13 +208,12 @@ impl NpyFile {
     ///
     /// [`NpyError::Dtype`], [`NpyError::Room`] when `out` has not exactly [`len`](Self::len) elements,
     /// [`NpyError::Changed`] when the file became shorter since it was opened, or [`NpyError::Read`].
-    pub fn read_into<T: Pod>(&mut self, descr: &str, out: &mut [T]) -> Result<(), NpyError> {
-        let wanted = Dtype::from_descr(descr).ok();
-        if wanted != Some(self.dtype) || size_of::<T>() != self.dtype.size() {
+    pub fn read_into<T: Pod>(&mut self, dtype: &Dtype, out: &mut [T]) -> Result<(), NpyError> {
+        if dtype.descr() != self.dtype().descr() || size_of::<T>() != dtype.size() {
             return Err(NpyError::Dtype {
                 path: self.path.clone(),
-                found: self.dtype,
-                wanted: wanted.map_or_else(|| descr.to_owned(), |dtype| dtype.to_string()),
+                found: self.dtype().clone(),
+                wanted: dtype.clone(),
             });
         }
         self.check_room(out.len())?;
@@ -224,12 +223,12 @@ impl NpyFile {
 
     /// Reads all elements into `out` as `f64`, in the order in which they lie in the file.
     ///
-    /// Any integer or float is converted as by `as f64`: exact, except that 64-bit integers beyond 2^53 are rounded to the
+    /// Any integer or float is converted as by `as f64`, booleans to 0 and 1: exact, except that 64-bit integers beyond 2^53 are rounded to the
     /// nearest.
     ///
     /// # Errors
     ///
-    /// [`NpyError::NotReal`] for complex elements, otherwise those of [`read_into`](Self::read_into).
+    /// [`NpyError::NotReal`] for complex numbers, arrays and structs, otherwise those of [`read_into`](Self::read_into).
     ///
     /// ```
     /// # use ndshm_array::npy::NpyFile;
@@ -243,12 +242,10 @@ impl NpyFile {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read_as_f64(&mut self, out: &mut [f64]) -> Result<(), NpyError> {
-        if self.dtype.is_complex() {
-            return Err(NpyError::NotReal { path: self.path.clone(), found: self.dtype });
-        }
         self.check_room(out.len())?;
         self.rewind()?;
-        match self.dtype {
+        match self.dtype() {
+            Dtype::Bool => self.convert(out, |x: Bool8| f64::from(u8::from(x.get()))),
             Dtype::I8 => self.convert(out, |x: i8| x.into()),
             Dtype::I16 => self.convert(out, |x: i16| x.into()),
             Dtype::I32 => self.convert(out, |x: i32| x.into()),
@@ -257,8 +254,13 @@ impl NpyFile {
             Dtype::U16 => self.convert(out, |x: u16| x.into()),
             Dtype::U32 => self.convert(out, |x: u32| x.into()),
             Dtype::U64 => self.convert(out, |x: u64| x as f64),
+            Dtype::F16 => self.convert(out, |x: f16| x.into()),
             Dtype::F32 => self.convert(out, |x: f32| x.into()),
-            Dtype::F64 | Dtype::C64 | Dtype::C128 => self.fill(bytemuck::cast_slice_mut(out)),
+            Dtype::F64 => self.fill(bytemuck::cast_slice_mut(out)),
+            Dtype::C64 | Dtype::C128 | Dtype::Array(_) | Dtype::Struct(_) => {
+                let found = self.dtype().clone();
+                Err(NpyError::NotReal { path: self.path.clone(), found })
+            }
         }
     }
 
@@ -268,7 +270,7 @@ impl NpyFile {
         out: &mut [u8],
         mut progress: impl FnMut(u64),
     ) -> Result<(), NpyError> {
-        self.check_room(out.len() / self.dtype.size())?;
+        self.check_room(out.len() / self.dtype().size())?;
         self.rewind()?;
         let mut done = 0;
         for part in out.chunks_mut(PIECE) {

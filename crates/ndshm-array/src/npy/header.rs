@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::dtype::shortened;
-use super::{Dtype, EncodeError, HeaderError};
+use super::{Dtype, EncodeError};
 
 /// Bytes of a header written here: one page, so that the elements after it begin on a page boundary.
 ///
 /// ```
-/// use ndshm_array::npy::{HEADER_LEN, NpyHeader, Order};
+/// use ndshm_array::npy::{Dtype, HEADER_LEN, NpyHeader, Order};
 ///
-/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2, 3] };
+/// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![2, 3] };
 /// assert_eq!(header.encode()?.len(), HEADER_LEN);
 /// # Ok::<(), ndshm_array::npy::EncodeError>(())
 /// ```
@@ -20,15 +20,15 @@ pub const HEADER_LEN: usize = 4096;
 /// The most axes that NumPy allows.
 ///
 /// ```
-/// use ndshm_array::npy::{EncodeError, MAX_AXES, NpyHeader, Order};
+/// use ndshm_array::npy::{Dtype, EncodeError, MAX_AXES, NpyHeader, Order};
 ///
-/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![1; MAX_AXES + 1] };
+/// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![1; MAX_AXES + 1] };
 /// assert_eq!(header.encode(), Err(EncodeError::TooManyAxes(65)));
 /// ```
 pub const MAX_AXES: usize = 64;
 
-/// The longest `descr` accepted for writing; that and [`MAX_AXES`] keep every header within [`HEADER_LEN`].
-const MAX_DESCR: usize = 64;
+/// How many structs may nest: what [`decode`](NpyHeader::decode) reads back.
+pub(super) const MAX_STRUCTS: usize = 4;
 
 /// Magic string, version 1.0, and the length of what follows those ten bytes.
 pub(super) const PREFIX: [u8; 10] = {
@@ -61,9 +61,9 @@ pub enum Order {
 /// What an NPY header says: element type, memory order, shape.
 ///
 /// ```
-/// use ndshm_array::npy::{HEADER_LEN, NpyHeader, Order};
+/// use ndshm_array::npy::{Dtype, HEADER_LEN, NpyHeader, Order};
 ///
-/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2000, 300] };
+/// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![2000, 300] };
 /// let bytes = header.encode()?;
 /// assert!(bytes.starts_with(b"\x93NUMPY\x01\x00"));
 /// assert_eq!(bytes[HEADER_LEN - 1], b'\n');
@@ -78,8 +78,8 @@ pub enum Order {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NpyHeader {
-    /// NumPy's description of the element type, such as `<f8`. After decoding it is always one that [`Dtype::descr`] returns.
-    pub descr: String,
+    /// The element type.
+    pub dtype: Dtype,
     /// The memory order.
     pub order: Order,
     /// The length of each axis.
@@ -94,25 +94,28 @@ impl NpyHeader {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] when `descr` could not be a plain dtype, or there are more axes than NumPy allows.
+    /// [`EncodeError`] when there are more axes than NumPy allows, or the element type has names, depths or a number of fields
+    /// that a header cannot have.
     ///
     /// ```
-    /// use ndshm_array::npy::{NpyHeader, Order};
+    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
     ///
-    /// let bytes = NpyHeader { descr: "<f8".into(), order: Order::F, shape: vec![2, 3] }.encode()?;
+    /// let bytes = NpyHeader { dtype: Dtype::F64, order: Order::F, shape: vec![2, 3] }.encode()?;
     /// let text = String::from_utf8_lossy(&bytes[10..]);
     /// assert!(text.starts_with("{'descr': '<f8', 'fortran_order': True, 'shape': (2,"));
     /// # Ok::<(), ndshm_array::npy::EncodeError>(())
     /// ```
     pub fn encode(&self) -> Result<[u8; HEADER_LEN], EncodeError> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"<>|=".contains(&byte);
-        if self.descr.is_empty() || self.descr.len() > MAX_DESCR || !self.descr.bytes().all(plain) {
-            return Err(EncodeError::Descr(shortened(&self.descr)));
-        }
         if self.shape.len() > MAX_AXES {
             return Err(EncodeError::TooManyAxes(self.shape.len()));
         }
+        check_type(&self.dtype, 0)?;
         let (text, _) = self.text();
+        // The last byte is the newline.
+        let room = HEADER_LEN - PREFIX.len() - 1;
+        if text.len() > room {
+            return Err(EncodeError::TooLong(text.len(), room));
+        }
         let mut bytes = [b' '; HEADER_LEN];
         bytes[..PREFIX.len()].copy_from_slice(&PREFIX);
         bytes[PREFIX.len()..PREFIX.len() + text.len()].copy_from_slice(text.as_bytes());
@@ -129,9 +132,9 @@ impl NpyHeader {
     /// `None` when there is no axis, or when the number has more than 8 digits: it then stands in the text like the others.
     ///
     /// ```
-    /// use ndshm_array::npy::{NpyHeader, Order};
+    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
     ///
-    /// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2000, 300] };
+    /// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![2000, 300] };
     /// let field = header.slowest_axis_field().expect("2000 has at most 8 digits");
     /// assert_eq!((field.start % 8, field.len()), (0, 8));
     /// assert_eq!(&header.encode()?[field], b"    2000");
@@ -155,31 +158,14 @@ impl NpyHeader {
         format!("{len:>FIELD$}").into_bytes().try_into().ok()
     }
 
-    /// The element type.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Dtype::from_descr`].
-    ///
-    /// ```
-    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
-    ///
-    /// let header = NpyHeader { descr: "<i4".into(), order: Order::C, shape: vec![5] };
-    /// assert_eq!(header.dtype()?, Dtype::I32);
-    /// # Ok::<(), ndshm_array::npy::HeaderError>(())
-    /// ```
-    pub fn dtype(&self) -> Result<Dtype, HeaderError> {
-        Dtype::from_descr(&self.descr)
-    }
-
     /// How many elements there are; `None` when the shape overflows.
     ///
     /// Zero-length axes do not hide an overflow of the others, as ndarray and NumPy demand of a shape.
     ///
     /// ```
-    /// use ndshm_array::npy::{NpyHeader, Order};
+    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
     ///
-    /// let header = |shape: &[usize]| NpyHeader { descr: "<f8".into(), order: Order::C, shape: shape.to_vec() };
+    /// let header = |shape: &[usize]| NpyHeader { dtype: Dtype::F64, order: Order::C, shape: shape.to_vec() };
     /// assert_eq!(header(&[20, 30]).elements(), Some(600));
     /// assert_eq!(header(&[]).elements(), Some(1));
     /// assert_eq!(header(&[0, 30]).elements(), Some(0));
@@ -190,17 +176,17 @@ impl NpyHeader {
         self.times_shape(1)
     }
 
-    /// How many bytes the elements take; `None` when that overflows or the dtype is not known here.
+    /// How many bytes the elements take; `None` when that overflows.
     ///
     /// ```
-    /// use ndshm_array::npy::{NpyHeader, Order};
+    /// use ndshm_array::npy::{Dtype, NpyHeader, Order};
     ///
-    /// let header = NpyHeader { descr: "<c16".into(), order: Order::F, shape: vec![20, 30] };
+    /// let header = NpyHeader { dtype: Dtype::C128, order: Order::F, shape: vec![20, 30] };
     /// assert_eq!(header.data_bytes(), Some(9600));
     /// ```
     #[must_use]
     pub fn data_bytes(&self) -> Option<usize> {
-        self.times_shape(self.dtype().ok()?.size())
+        self.times_shape(self.dtype.size())
     }
 
     /// `size` times every axis; `None` when the product of what is not zero exceeds `isize::MAX`.
@@ -221,8 +207,10 @@ impl NpyHeader {
             Order::C => 0,
             Order::F => self.shape.len().wrapping_sub(1),
         };
+        let quote = if self.dtype.is_plain() { "'" } else { "" };
+        let descr = self.dtype.descr();
         let mut text =
-            format!("{{'descr': '{}', 'fortran_order': {fortran}, 'shape': (", self.descr);
+            format!("{{'descr': {quote}{descr}{quote}, 'fortran_order': {fortran}, 'shape': (");
         let mut field = None;
         for (axis, &len) in self.shape.iter().enumerate() {
             if axis > 0 {
@@ -244,5 +232,22 @@ impl NpyHeader {
         }
         text.push_str("), }");
         (text, field)
+    }
+}
+
+/// Whether a header can name the type, `depth` structs deep in another.
+fn check_type(dtype: &Dtype, depth: usize) -> Result<(), EncodeError> {
+    match dtype {
+        Dtype::Array(array) => check_type(array.base(), depth),
+        Dtype::Struct(_) if depth == MAX_STRUCTS => Err(EncodeError::TooDeep),
+        Dtype::Struct(structure) => structure.fields().iter().try_for_each(|field| {
+            let name = field.name();
+            let printable = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            if name.is_empty() || !printable {
+                return Err(EncodeError::FieldName(shortened(name)));
+            }
+            check_type(field.dtype(), depth + 1)
+        }),
+        _ => Ok(()),
     }
 }

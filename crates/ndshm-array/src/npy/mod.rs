@@ -11,31 +11,35 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`NpyHeader`] | element type, memory order and shape; to and from bytes |
-//! | [`Dtype`] | the element types understood here |
+//! | [`Dtype`], [`ArrayDtype`], [`StructDtype`], [`Field`] | the element types understood here |
 //! | [`NpyFile`] | a file on disk, opened and checked, read in file order |
 //! | [`write_npy`] | writes a file whole or not at all |
 //!
 //! Everything is little-endian, in the file and in memory; other byte orders are refused with the remedy.
 //!
 //! ```
-//! use ndshm_array::{SharedArray2, npy::NpyFile};
+//! use ndshm_array::{SharedArray2, npy::{Dtype, NpyFile}};
 //!
 //! # let name = format!("doc.npy.{}", std::process::id());
 //! let live = SharedArray2::<f32>::options().name(&name).from_elem((3, 2), 0.5)?;
 //! let mut file = NpyFile::open(live.path().expect("it has a name"))?; // as NumPy would
 //! let mut elements = [0.0_f32; 6];
-//! file.read_into("<f4", &mut elements)?;
+//! file.read_into(&Dtype::F32, &mut elements)?;
 //! assert_eq!(elements, [0.5; 6]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod compound;
 mod decode;
+mod descr;
 mod dtype;
 mod error;
 mod file;
 mod header;
+mod shared;
 mod write;
 
+pub use compound::{ArrayDtype, Field, StructDtype};
 pub use dtype::Dtype;
 pub use error::{EncodeError, HeaderError, NpyError};
 pub use file::NpyFile;

@@ -15,12 +15,12 @@ use super::{NpyError, NpyHeader};
 /// stays and the temporary file is removed.
 ///
 /// ```
-/// use ndshm_array::npy::{NpyHeader, Order, write_npy};
+/// use ndshm_array::npy::{Dtype, NpyHeader, Order, write_npy};
 ///
 /// # let dir = std::env::temp_dir().join(format!("ndshm-doc-write-{}", std::process::id()));
 /// # std::fs::create_dir_all(&dir)?;
 /// let elements = [1.5f64, 2.5];
-/// let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![2] };
+/// let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![2] };
 /// write_npy(dir.join("two.npy"), &header, bytemuck::cast_slice(&elements))?;
 /// # std::fs::remove_dir_all(&dir)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

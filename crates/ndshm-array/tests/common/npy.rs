@@ -1,10 +1,6 @@
-//! NPY headers, good and bad.
+//! NPY headers from text.
 
-use ndshm_array::npy::{HeaderError, NpyHeader, Order};
-
-pub(crate) fn header(descr: &str, order: Order, shape: &[usize]) -> NpyHeader {
-    NpyHeader { descr: descr.into(), order, shape: shape.to_vec() }
-}
+use ndshm_array::npy::{HeaderError, NpyHeader};
 
 /// A version 1.0 file with `dict` as the text of its header.
 pub(crate) fn with_text(dict: &str) -> Vec<u8> {

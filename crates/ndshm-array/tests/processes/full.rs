@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ndshm_array::npy::{NpyHeader, Order, write_npy};
+use ndshm_array::npy::{Dtype, NpyHeader, Order, write_npy};
 use ndshm_array::{CreateError, LoadError, SharedArray2};
 use ndshm_buffer::{CreateError as BufferError, Shortage};
 use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts};
@@ -17,7 +17,7 @@ pub(crate) fn a_full_filesystem() {
     let Some(unshare) = own_mounts("a full filesystem") else { return };
     let (dir, disk) = (scratch(), tempfile::tempdir().expect("a folder"));
     let path = disk.path().join("big.npy");
-    let header = NpyHeader { descr: "<f8".into(), order: Order::C, shape: vec![256, 512] };
+    let header = NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![256, 512] };
     write_npy(&path, &header, &vec![0; MIB]).expect("room");
     let role = Role::new("full::small_filesystem").under(unshare);
     role.arg(dir.path().display()).arg(path.display()).spawn().succeed(LIMIT);

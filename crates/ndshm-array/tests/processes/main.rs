@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod atomic;
 mod attach;
 mod claims;
 mod deaths;
@@ -20,6 +21,7 @@ mod victim;
 
 ndshm_testkit::suite! {
     roles: [
+        atomic::adder,
         attach::opener,
         attach::visitor,
         claims::holder,
@@ -55,6 +57,7 @@ ndshm_testkit::suite! {
         60 => deaths::a_panic_elsewhere,
         60 => fork::a_forked_child_has_nothing_of_its_parents,
         60 => fork::a_child_of_a_threaded_process_opens_anew,
+        60 => atomic::no_change_of_any_type_is_lost,
         60 => attach::by_name_and_by_handle,
         60 => attach::what_is_gone_or_another,
         60 => full::a_full_filesystem,

@@ -32,7 +32,7 @@ fn text(segment: &Segment, screen: &Screen) -> String {
     line("state", state(segment.state));
     line("kind", &kind(segment));
     line("problem", segment.problem.as_deref().unwrap_or_default());
-    if let (Some(dtype), Some(order)) = (segment.dtype, segment.order) {
+    if let (Some(dtype), Some(order)) = (&segment.dtype, segment.order) {
         let order = if order == 'C' { "C (row-major)" } else { "F (column-major)" };
         line("dtype", dtype);
         line("shape", &segment.shape_text());

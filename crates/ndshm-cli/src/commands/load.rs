@@ -40,7 +40,7 @@ pub(crate) fn run(common: &Common, given: &Load) -> Outcome {
     if common.json {
         print_json(&made)?;
     } else {
-        let dtype = made.dtype.unwrap_or_default();
+        let dtype = made.dtype.as_deref().unwrap_or_default();
         print(&format!(
             "loaded {}: {} of {dtype}, {}; it stays until `ndshm rm {}`\n",
             made.path.display(),

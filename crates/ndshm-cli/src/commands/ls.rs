@@ -55,7 +55,7 @@ fn table(segments: &[Segment], screen: &Screen) -> String {
             Cell::styled(&segment.name, Style::Bold),
             state(segment),
             kind(segment),
-            Cell::new(segment.dtype.unwrap_or_default()),
+            Cell::new(segment.dtype_text()),
             Cell::new(segment.shape_text()),
             Cell::new(human(segment.bytes)),
             Cell::new(segment.attached_text()),

@@ -12,7 +12,9 @@ use crate::outcome::Failure;
 #[derive(Serialize)]
 pub(super) struct Shown {
     name: String,
-    dtype: &'static str,
+    dtype: String,
+    /// Which number of each element is shown, where it has several.
+    field: Option<String>,
     shape: Vec<usize>,
     slice: String,
     rows: usize,
@@ -41,7 +43,8 @@ pub(super) fn shown(
     }
     Ok(Shown {
         name: given.name.clone(),
-        dtype: array.dtype.name(),
+        dtype: array.dtype.to_string(),
+        field: (!given.field.is_empty()).then(|| given.field.clone()),
         shape: array.shape.clone(),
         slice,
         rows: plane.rows(),
@@ -58,8 +61,10 @@ pub(super) fn shown(
 fn value(number: Number) -> Value {
     let real = |x: f64| if x.is_finite() { json!(x) } else { json!(x.to_string()) };
     match number {
+        Number::Bool(b) => json!(b),
         Number::Signed(n) => json!(n),
         Number::Unsigned(n) => json!(n),
+        Number::Half(x) if x.is_finite() => json!(x.to_f32()),
         Number::Single(x) if x.is_finite() => json!(x),
         Number::ComplexSingle(z) => json!([real(z.re.into()), real(z.im.into())]),
         Number::ComplexDouble(z) => json!([real(z.re), real(z.im)]),

@@ -10,7 +10,7 @@ mod slice;
 
 use std::fmt::Display;
 
-use ndshm_array::inspect::{ArrayContents, Contents, SegmentFile};
+use ndshm_array::inspect::{ArrayContents, Contents, PickError, SegmentFile};
 use ndshm_array::npy::Order;
 
 use crate::cli::{Common, View};
@@ -37,12 +37,20 @@ pub(crate) fn run(common: &Common, given: &View) -> Outcome {
     };
     let picks = given.slice.or_first_plane(array.shape.len());
     let slice = slice::text(&picks, array.shape.len());
-    let plane = file.plane(&picks).map_err(|e| failure(&format_args!("slice {slice}: {e}")))?;
+    let plane = file.plane_of_field(&given.field, &picks).map_err(|e| match e {
+        PickError::NotANumber { .. } => failure(&format_args!("{e} (--field)")),
+        PickError::NoField { .. } => failure(&e),
+        _ => failure(&format_args!("slice {slice}: {e}")),
+    })?;
+    let title = match &*given.field {
+        "" => format!("{} {slice}", given.name),
+        field => format!("{} {field} {slice}", given.name),
+    };
 
     if common.json {
         let png = given.png.as_deref();
         let statistics = match png {
-            Some(path) => png::draw(path, &format!("{} {slice}", given.name), &plane)?,
+            Some(path) => png::draw(path, &title, &plane)?,
             None => Grid::of(&plane, 1, 1)?.statistics,
         };
         print_json(&json::shown(given, array, slice, &plane, statistics)?)?;
@@ -56,7 +64,7 @@ pub(crate) fn run(common: &Common, given: &View) -> Outcome {
         text.push_str(&numbers::text(&plane, given, width)?);
     }
     if let Some(path) = &given.png {
-        let statistics = png::draw(path, &format!("{} {slice}", given.name), &plane)?;
+        let statistics = png::draw(path, &title, &plane)?;
         text.push_str(&format!("{}\nwritten: {}\n", statistics.text(), path.display()));
     } else if !given.no_picture {
         text.push_str(&picture::draw(&plane, width, &screen)?);
@@ -65,10 +73,14 @@ pub(crate) fn run(common: &Common, given: &View) -> Outcome {
     Ok(Verdict::Fine)
 }
 
-/// `heat[0, :, :]: float64, 3 x 2000 x 2000, C order`.
+/// `heat[0, :, :]: float64, 3 x 2000 x 2000, C order`; of a field `path[:]: time of [('time', ...`.
 fn heading(given: &View, array: &ArrayContents, slice: &str) -> String {
     let shape: Vec<_> = array.shape.iter().map(usize::to_string).collect();
     let shape = if shape.is_empty() { "()".to_owned() } else { shape.join(" x ") };
     let order = if array.order == Order::C { "C" } else { "F" };
-    format!("{}{slice}: {}, {shape}, {order} order", given.name, array.dtype)
+    let field = match &*given.field {
+        "" => String::new(),
+        field => format!("{field} of "),
+    };
+    format!("{}{slice}: {field}{}, {shape}, {order} order", given.name, array.dtype)
 }

@@ -104,6 +104,7 @@ struct Format {
 impl Format {
     fn of(numbers: &[Number], precision: usize) -> Self {
         let parts = numbers.iter().flat_map(|number| match *number {
+            Number::Half(x) => [f64::from(x).abs(), 0.0],
             Number::Single(x) => [f64::from(x).abs(), 0.0],
             Number::Double(x) => [x.abs(), 0.0],
             Number::ComplexSingle(z) => [f64::from(z.re).abs(), f64::from(z.im).abs()],
@@ -119,7 +120,9 @@ impl Format {
 
     fn texts(self, numbers: &[Number]) -> Vec<String> {
         let mut texts: Vec<_> = numbers.iter().map(|&number| self.text(number)).collect();
-        let trimmable = |number: &Number| matches!(number, Number::Single(_) | Number::Double(_));
+        let trimmable = |number: &Number| {
+            matches!(number, Number::Half(_) | Number::Single(_) | Number::Double(_))
+        };
         if !self.exponents && numbers.iter().all(trimmable) {
             // Zeros at the end that all of them have say nothing.
             while texts.iter().filter(|text| text.contains('.')).all(|text| text.ends_with('0'))
@@ -135,8 +138,10 @@ impl Format {
 
     fn text(self, number: Number) -> String {
         match number {
+            Number::Bool(b) => if b { "True" } else { "False" }.to_owned(),
             Number::Signed(n) => n.to_string(),
             Number::Unsigned(n) => n.to_string(),
+            Number::Half(x) => self.real(x.into()),
             Number::Single(x) => self.real(x.into()),
             Number::Double(x) => self.real(x),
             Number::ComplexSingle(z) => self.complex(z.re.into(), z.im.into()),

@@ -18,7 +18,7 @@ const DAMAGES: [Damage; 7] = [
     ("length", |file| from_end(file, 24, &[1]), "another length"),
     ("control", |file| from_end(file, 32, &[0xff; 8]), "damaged"),
     ("header", |file| file.write_all_at(b"garbage", 20).unwrap(), "NPY header"),
-    ("dtype", |file| file.write_all_at(b"{'descr': '<f2'", 10).unwrap(), "'<f2' is not supported"),
+    ("dtype", |file| file.write_all_at(b"{'descr': '<f3'", 10).unwrap(), "'<f3' is not supported"),
     ("members", |file| file.write_all_at(&[0xff; 8], 8192).unwrap(), "table of members"),
 ];
 

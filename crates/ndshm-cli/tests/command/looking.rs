@@ -3,7 +3,7 @@
 use std::fs;
 
 use ndshm_array::ndarray::{Array3, ShapeBuilder};
-use ndshm_array::{Element, SharedArray, SharedArray1, SharedArray2};
+use ndshm_array::{Bool8, Element, SharedArray, SharedArray1, SharedArray2};
 use ndshm_buffer::SharedBuffer;
 use ndshm_testkit::scratch;
 use serde_json::{Value, json};
@@ -205,4 +205,61 @@ pub(crate) fn what_cannot_be_shown() {
     fails(dir, &["view", "no/such.npy"], &["no/such.npy: cannot be opened"]);
     fails(dir, &["view", dir.to_str().unwrap()], &["not a regular file"]);
     fails(dir, &["view", "raw", "--width", "3"], &["from 20"]);
+}
+
+#[derive(Clone, Copy, Element)]
+#[repr(C)]
+struct Step {
+    time: f64,
+    position: [f32; 3],
+    done: Bool8,
+    #[element(padding)]
+    _rest: [u8; 3],
+}
+
+pub(crate) fn structs_are_shown_by_field() {
+    let dir = scratch();
+    let dir = dir.path();
+    const DTYPE: &str =
+        "[('time', '<f8'), ('position', '<f4', (3,)), ('done', '|b1'), ('', '|V3')]";
+    let options = SharedArray2::<Step>::options().dir(dir).name("path");
+    let made = options.from_shape_fn((40, 30), |(i, j)| Step {
+        time: i as f64 * 0.5,
+        position: [j as f32, 0.25, -1.0],
+        done: (i == j).into(),
+        _rest: [0; 3],
+    });
+    let _a = made.unwrap();
+    let ls = prints(0, dir, &["ls"]);
+    assert!(ls.contains("[('time', '<f8'), ('position...  40 x 30"), "{ls}");
+    let info = prints(0, dir, &["info", "path"]);
+    assert!(info.contains(DTYPE), "{info}");
+    assert_eq!(json(0, dir, &["ls"])["segments"][0]["dtype"], DTYPE);
+
+    let fields = "pick a field: time, position.0, position.1, position.2, done (--field)";
+    fails(dir, &["view", "path"], &["made of several numbers", fields]);
+    fails(dir, &["view", "path", "--field", "position"], &[fields]);
+    fails(dir, &["view", "path", "--field", "speed"], &["no field speed", "position.0"]);
+    let text = prints(0, dir, &["view", "path", "-f", "time", "-s", ":2,:3"]);
+    assert!(text.contains("path[:2, :3]: time of [('time'"), "{text}");
+    assert!(text.contains("[[0.0 0.0 0.0]\n [0.5 0.5 0.5]]"), "{text}");
+    let shown = json(0, dir, &["view", "path", "-f", "position.0", "-s", "7,::10"]);
+    assert_eq!((&shown["dtype"], &shown["field"]), (&json!(DTYPE), &json!("position.0")));
+    assert_eq!(shown["elements"], json!([[0.0, 10.0, 20.0]]));
+    let shown = json(0, dir, &["view", "path", "-f", "done"]);
+    assert_eq!(
+        (&shown["statistics"]["mean"], &shown["elements"][0][0]),
+        (&json!(0.025), &json!(true))
+    );
+    let text = prints(0, dir, &["view", "path", "-f", "done", "--no-picture", "-s", ":2,:2"]);
+    assert!(text.contains("[[ True False]\n [False  True]]"), "{text}");
+    let png = dir.join("path.png");
+    prints(0, dir, &["view", "path", "-f", "time", "--png", png.to_str().unwrap()]);
+    png_size(&fs::read(&png).unwrap());
+    let copy = dir.join("copy.npy");
+    prints(0, dir, &["save", "path", copy.to_str().unwrap()]);
+    let loaded = prints(0, dir, &["load", copy.to_str().unwrap(), "again"]);
+    assert!(loaded.contains("40 x 30 of [('time'"), "{loaded}");
+    assert_eq!(json(0, dir, &["view", "again", "-f", "time"])["statistics"]["max"], json!(19.5));
+    prints(0, dir, &["rm", "again"]);
 }

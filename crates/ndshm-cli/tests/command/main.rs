@@ -30,6 +30,7 @@ ndshm_testkit::suite! {
         60 => looking::planes_of_arrays_of_more_dimensions,
         60 => looking::nan_and_infinity_are_seen,
         120 => looking::pictures,
+        60 => looking::structs_are_shown_by_field,
         60 => looking::what_cannot_be_shown,
         60 => saving::a_copy_is_consistent_or_not_made,
         60 => saving::poison_is_not_saved_unasked,
