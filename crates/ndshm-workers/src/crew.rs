@@ -43,10 +43,12 @@ impl Crew {
         let size = settings.checked_size()?;
         let cpus = settings.pin.as_ref().map(|pin| pin.places(size)).transpose()?;
         let group = Group::create(size)?;
+        let variables = threads::variables(size, settings.threads).into_iter();
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let starter = Starter {
             size,
             what: what(&group)?,
-            threads: threads::variables(size, settings.threads),
+            variables: variables.chain(settings.variables.iter().cloned()).collect(),
             cpus: cpus.unwrap_or_default(),
             output: settings.output,
         };

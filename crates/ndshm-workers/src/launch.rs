@@ -139,7 +139,7 @@ pub(crate) enum What {
 pub(crate) struct Starter {
     pub(crate) size: usize,
     pub(crate) what: What,
-    pub(crate) threads: Vec<(&'static str, String)>,
+    pub(crate) variables: Vec<(OsString, OsString)>,
     /// Of each rank; empty where they go where they like.
     pub(crate) cpus: Vec<Vec<usize>>,
     pub(crate) output: Output,
@@ -166,7 +166,7 @@ impl Starter {
                 (command, None)
             }
         };
-        command.stdin(Stdio::null()).envs(self.threads.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).envs(self.variables.iter().map(|(name, value)| (name, value)));
         if self.output != Output::Inherit {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }

@@ -48,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     pub(crate) pin: Option<Pin>,
     pub(crate) output: Output,
+    pub(crate) variables: Vec<(OsString, OsString)>,
     retries: usize,
     grace: Duration,
 }
@@ -69,6 +70,7 @@ impl<'a> Workers<'a> {
             threads: None,
             pin: None,
             output: Output::Inherit,
+            variables: Vec::new(),
             retries: 0,
             grace: Duration::from_secs(5),
         };
@@ -123,6 +125,19 @@ impl<'a> Workers<'a> {
     #[must_use]
     pub fn output(mut self, output: Output) -> Self {
         self.settings.output = output;
+        self
+    }
+
+    /// Sets a variable in the environment of the workers, which is this process's otherwise.
+    ///
+    /// ```
+    /// use ndshm_workers::Workers;
+    ///
+    /// Workers::new(2).env("COLOUR", "red").run_program("sh", ["-c", "test $COLOUR = red"]).unwrap();
+    /// ```
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.settings.variables.push((name.into(), value.into()));
         self
     }
 
