@@ -9,9 +9,9 @@ use crate::launch::{Process, Starter, State, Team, What};
 use crate::oom::OomKills;
 use crate::order::{Task, Welcome};
 use crate::output::print_prefixed;
+use crate::settings::Settings;
 use crate::supervise::{Accept, Outcome, PIECE, Supervisor};
 use crate::sys::Interrupts;
-use crate::workers::Settings;
 use crate::{Event, Output, StartError, threads};
 
 /// A group and its processes.

@@ -61,7 +61,7 @@ fn counter(membership: &str, root: &Path, all: &Path) -> Option<File> {
         let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
         let path = path.strip_prefix('/')?;
         if number == "0" && controllers.is_empty() {
-            Some(root.join(path).join("memory.events"))
+            Some(root.join(path).join("memory.events.local"))
         } else if controllers.split(',').any(|name| name == "memory") {
             Some(root.join("memory").join(path).join("memory.oom_control"))
         } else {
@@ -83,7 +83,7 @@ mod tests {
         fs::create_dir_all(&group).unwrap();
         let all = dir.join("vmstat");
         fs::write(&all, "pgfault 7\noom_kill 40\n").unwrap();
-        let of_group = group.join("memory.events");
+        let of_group = group.join("memory.events.local");
         fs::write(&of_group, "low 0\noom 9\noom_kill 3\noom_group_kill 0\n").unwrap();
 
         let file = counter("4:cpu:/\n0::/a/b\n", &dir, &all);

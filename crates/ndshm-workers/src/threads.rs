@@ -18,11 +18,12 @@ const POOLS: [&str; 7] = [
     "NUMEXPR_NUM_THREADS",
 ];
 
-/// The processors that are this process's share: where a launcher started it, as many as that says.
+/// How many threads this process should have: what its launcher says, where one started it, else the
+/// processors that it may use.
 pub(crate) fn share() -> usize {
-    let there = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let there = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let said = env::var(SHARE).ok().and_then(|text| text.parse().ok());
-    said.map_or(there, |said: usize| said.clamp(1, there.max(1)))
+    said.filter(|&said| said > 0).unwrap_or_else(there)
 }
 
 /// The variables of each of `size` workers.

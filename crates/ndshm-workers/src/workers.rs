@@ -12,9 +12,10 @@ use crate::crew::{Crew, Terms};
 use crate::entry::{self, Function, Trampoline};
 use crate::launch::What;
 use crate::order::Task;
+use crate::settings::Settings;
 use crate::supervise::Outcome;
 use crate::sys::{Image, Interrupts};
-use crate::{Event, Output, Pin, Pool, RunError, StartError, Worker, codec, group, init};
+use crate::{Event, Output, Pin, Pool, RunError, StartError, Worker, codec, init};
 
 /// A number of worker processes to run a function in, each time [`run`](Self::run) is called.
 ///
@@ -41,40 +42,11 @@ pub struct Workers<'a> {
 
 type Callback<'a> = Box<dyn FnMut(Event) + 'a>;
 
-/// What was asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    size: usize,
-    pub(crate) threads: Option<usize>,
-    pub(crate) pin: Option<Pin>,
-    pub(crate) output: Output,
-    pub(crate) variables: Vec<(OsString, OsString)>,
-    retries: usize,
-    grace: Duration,
-}
-
-impl Settings {
-    pub(crate) fn checked_size(&self) -> Result<usize, StartError> {
-        let size = self.size;
-        let fits = (1..=group::MOST).contains(&size);
-        if fits { Ok(size) } else { Err(StartError::Size { size, most: group::MOST }) }
-    }
-}
-
 impl<'a> Workers<'a> {
     /// `size` workers. Starts nothing yet.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        let settings = Settings {
-            size,
-            threads: None,
-            pin: None,
-            output: Output::Inherit,
-            variables: Vec::new(),
-            retries: 0,
-            grace: Duration::from_secs(5),
-        };
-        Self { settings, on_event: None }
+        Self { settings: Settings::new(size), on_event: None }
     }
 
     /// Has `on_event` told what happens while [`run`](Self::run) waits, in the thread that waits.

@@ -78,7 +78,7 @@ fn thread_counts() {
         );
     }
     let asked = Workers::new(2).threads(3).run(threads, &false).unwrap();
-    assert_eq!(asked[0].1, [text(3), text(3), text(3)], "the program insists");
+    assert_eq!(asked[0], (3, vec![text(3), text(3), text(3)]), "the program insists");
 }
 
 #[test]

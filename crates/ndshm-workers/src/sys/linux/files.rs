@@ -19,6 +19,9 @@ use rustix::net::{
 /// The most descriptors that the kernel takes with one message.
 const MOST_AT_ONCE: usize = 253;
 
+/// How long descriptors may wait for a place on the way.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// An anonymous file, closed on exec.
 pub(crate) fn anonymous_file(name: &str) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC;
@@ -79,6 +82,7 @@ pub(crate) fn send(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) ->
 
 fn send_some(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<usize> {
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST_AT_ONCE))];
+    let patience = Instant::now() + PATIENCE;
     loop {
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
@@ -88,6 +92,10 @@ fn send_some(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::R
             Ok(sent) => return Ok(sent),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => wait_writable(socket)?,
+            // Others have yet to take theirs: a user may have no more of them under way than open.
+            Err(Errno::TOOMANYREFS) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             Err(errno) => return Err(errno.into()),
         }
     }
