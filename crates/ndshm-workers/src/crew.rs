@@ -141,6 +141,10 @@ impl Crew {
 
     fn started(&self, rank: usize) -> Result<Process, StartError> {
         self.starter.start(rank).map_err(|source| match &self.starter.what {
+            // The one step before exec that says so.
+            _ if source.raw_os_error() == Some(libc::EINVAL) && !self.starter.cpus.is_empty() => {
+                StartError::Cpu { rank, cpus: self.starter.cpus[rank].clone() }
+            }
             What::Program { program, .. } if is_about_program(&source) => {
                 StartError::Program { program: PathBuf::from(program), source }
             }

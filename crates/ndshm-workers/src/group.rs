@@ -36,7 +36,7 @@ impl Group {
     /// A new group of `size`, with this process as a member that has no rank.
     pub(crate) fn create(size: usize) -> Result<Self, StartError> {
         let segment = create(size).map_err(StartError::group)?;
-        Self::of(segment, size, |region| Members::join(region)).map_err(StartError::Group)
+        Self::of(segment, size, Members::join).map_err(StartError::Group)
     }
 
     /// The group whose segment that is, with this process as a member of that rank.

@@ -179,13 +179,14 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// A processor that this process may not use.
-    #[error("cannot pin a worker to processor {cpu}: this process may use {allowed:?}")]
+    /// A worker was to be [pinned](crate::Workers::pin) to processors that there are not, or that are kept
+    /// from this process.
+    #[error("cannot pin worker {rank} to processor {}: there is none that it may use", .cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))]
     Cpu {
-        /// Which was asked for.
-        cpu: usize,
-        /// Which there are.
-        allowed: Vec<usize>,
+        /// Which worker.
+        rank: usize,
+        /// Which processors.
+        cpus: Vec<usize>,
     },
     /// The system refused something else.
     #[error("cannot {what}: {source}")]

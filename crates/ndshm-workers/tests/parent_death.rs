@@ -25,16 +25,17 @@ fn sleep(worker: &Worker, (): ()) -> Result<(), String> {
 #[test]
 fn parent_to_be_killed() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let workers = Workers::new(3).on_event(|event| {
-        if let Event::Started { pid, .. } = event {
-            eprintln!("worker {pid}");
-        }
-    });
     if role == "run" {
+        let workers = Workers::new(3).on_event(|event| {
+            if let Event::Started { pid, .. } = event {
+                eprintln!("worker {pid}");
+            }
+        });
         let _ = workers.run(sleep, &());
     } else {
-        let mut pool = workers.pool().unwrap();
-        let _ = pool.run(|_, ()| Ok::<_, String>(()), &());
+        let mut pool = Workers::new(3).pool().unwrap();
+        pool.run(|_, ()| Ok::<_, String>(()), &()).unwrap();
+        pool.pids().iter().for_each(|pid| eprintln!("worker {pid}"));
         std::thread::sleep(Duration::from_secs(600)); // between two runs
     }
 }

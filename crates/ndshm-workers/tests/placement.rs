@@ -38,7 +38,7 @@ fn workers_are_pinned_on_request() {
     let chosen = Workers::new(2).pin(Pin::Cpus(vec![last])).run(processors, &()).unwrap();
     assert_eq!(chosen, [[last], [last]]);
     let error = Workers::new(1).pin(Pin::Cpus(vec![1000])).run(processors, &()).unwrap_err();
-    assert!(matches!(error, RunError::Start(StartError::Cpu { cpu: 1000, .. })), "{error}");
+    assert!(matches!(error, RunError::Start(StartError::Cpu { rank: 0, .. })), "{error}");
     // A process that takes the place of a dead one goes to its place.
     let die_once = |w: &Worker, ()| -> Outcome<Vec<usize>> {
         if w.attempt() == 0 { std::process::abort() } else { Ok(allowed()) }

@@ -115,7 +115,7 @@ pub(crate) fn json_tells_lines_and_events() {
         assert!(of(rank).any(|v| v["stream"] == "stdout" && v["line"] == "out"), "{all:?}");
         assert!(of(rank).any(|v| v["stream"] == "stderr" && v["line"] == "err"), "{all:?}");
     }
-    let failed = of(1).last().unwrap();
+    let failed = of(1).next_back().unwrap();
     assert_eq!((&failed["event"], &failed["status"]), (&"failed".into(), &1.into()));
 }
 

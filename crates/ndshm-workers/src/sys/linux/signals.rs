@@ -80,7 +80,7 @@ impl Drop for Interrupts {
             return;
         }
         for (signal, before) in std::mem::take(&mut state.replaced) {
-            set(signal, &before);
+            put_back(signal, &before);
         }
         if let Some(wake) = &state.wake {
             // Empty already, most of the time.
@@ -105,39 +105,48 @@ fn own_pid() -> i32 {
 
 /// Puts the handler in, where there is none; what was there before.
 fn replace(signal: c_int) -> Option<(c_int, sigaction)> {
-    let before = get(signal)?;
+    let before = exchange(signal, None)?;
     if before.sa_sigaction != libc::SIG_DFL {
         return None;
     }
     // Reset: the second one ends the process.
     let flags = libc::SA_RESTART | libc::SA_RESETHAND;
-    let ours = sigaction {
-        sa_sigaction: note as extern "C" fn(c_int) as sighandler_t,
-        sa_flags: flags,
-        ..before
-    };
-    set(signal, &ours).then_some((signal, before))
+    let ours = sigaction { sa_sigaction: handler(), sa_flags: flags, ..before };
+    exchange(signal, Some(&ours)).map(|_| (signal, before))
 }
 
-fn get(signal: c_int) -> Option<sigaction> {
-    let mut now = MaybeUninit::uninit();
-    // SAFETY: with no new disposition it only writes the present one to `now`.
-    let r = unsafe { sigaction(signal, ptr::null(), now.as_mut_ptr()) };
+/// Takes the handler out, unless the program has put in another meanwhile.
+fn put_back(signal: c_int, before: &sigaction) {
+    if let Some(now) = exchange(signal, Some(before))
+        && now.sa_sigaction != libc::SIG_DFL
+        && now.sa_sigaction != handler()
+    {
+        exchange(signal, Some(&now));
+    }
+}
+
+fn handler() -> sighandler_t {
+    note as extern "C" fn(c_int) as sighandler_t
+}
+
+/// Sets the disposition, if there is one to set; what it was.
+fn exchange(signal: c_int, to: Option<&sigaction>) -> Option<sigaction> {
+    let mut was = MaybeUninit::uninit();
+    let to = to.map_or(ptr::null(), ptr::from_ref);
+    // SAFETY: `to` is null, or what the system gave for this signal, or that with `note` as its handler,
+    // which does only what a handler may; the old one is written to `was`.
+    let r = unsafe { sigaction(signal, to, was.as_mut_ptr()) };
     // SAFETY: it was written, as the result says.
-    (r == 0).then(|| unsafe { now.assume_init() })
-}
-
-fn set(signal: c_int, to: &sigaction) -> bool {
-    // SAFETY: `to` is what the system gave for this signal, or that with `note` as its handler, which
-    // does only what a handler may.
-    unsafe { sigaction(signal, to, ptr::null_mut()) == 0 }
+    (r == 0).then(|| unsafe { was.assume_init() })
 }
 
 /// The handler. In a child between fork and exec, or one that was forked and goes on, it is as if
 /// there were none.
 extern "C" fn note(signal: c_int) {
-    // SAFETY: the errno of this thread is its own; what it interrupted must find it as it was.
-    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: gives the place of this thread's errno; nothing else.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: a place of this thread's own. What was interrupted must find it as it was.
+    let before = unsafe { *errno };
     if own_pid() == PROCESS.load(Ordering::SeqCst) {
         CAUGHT.store(signal, Ordering::SeqCst);
         // SAFETY: it is open as long as the process lives (`STATE.wake`).
@@ -149,5 +158,5 @@ extern "C" fn note(signal: c_int) {
         unsafe { libc::raise(signal) };
     }
     // SAFETY: as above.
-    unsafe { *libc::__errno_location() = errno };
+    unsafe { *errno = before };
 }
