@@ -145,9 +145,12 @@ impl Station {
         let worker = Worker::new(rank, size, attempt, party, Some(outbox));
         let call = Call { worker: &worker, segments, args, function };
         let message = panics::catch(|| trampoline(call)).unwrap_or_else(Message::Panicked);
-        // Those who wait learn at once, not only when the launcher has heard.
-        let good = matches!(message, Message::Done(_));
-        barrier.withdraw(rank, if good { Absence::Left } else { Absence::Failed });
+        // Those who wait learn at once, not only when the launcher has heard. Of one that took the place of
+        // a dead one they have learnt already.
+        if attempt == 0 {
+            let good = matches!(message, Message::Done(_));
+            barrier.withdraw(rank, if good { Absence::Left } else { Absence::Failed });
+        }
         message
     }
 }

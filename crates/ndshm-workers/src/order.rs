@@ -153,6 +153,8 @@ fn told(sent: io::Result<()>) -> io::Result<()> {
 /// Where a worker hears orders.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
+    /// What is read at once; made once.
+    piece: Vec<u8>,
     pending: Vec<u8>,
     fds: Vec<OwnedFd>,
 }
@@ -163,18 +165,18 @@ impl Inbox {
         &mut self,
         socket: &UnixStream,
     ) -> io::Result<Option<(Order, Vec<OwnedFd>)>> {
-        let mut piece = [0; SHORT + 1024];
+        self.piece.resize(SHORT + 1024, 0);
         loop {
             if let Some(order) = self.whole()? {
                 // An order is answered before the next is given: the descriptors are all its own. (The
                 // first two may come together, each with its own at its first byte.)
                 return Ok(Some((order, std::mem::take(&mut self.fds))));
             }
-            let n = sys::receive(socket, &mut piece, &mut self.fds)?;
+            let n = sys::receive(socket, &mut self.piece, &mut self.fds)?;
             if n == 0 {
                 return Ok(None);
             }
-            self.pending.extend_from_slice(&piece[..n]);
+            self.pending.extend_from_slice(&self.piece[..n]);
         }
     }
 

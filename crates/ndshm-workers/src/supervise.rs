@@ -187,7 +187,10 @@ impl Supervisor<'_> {
         let process = &mut self.team.processes[i];
         let (rank, pid) = (process.rank, process.pid);
         // Before anybody is told, so that none of the others waits while the callback runs.
-        self.group.barrier().withdraw(rank, absence(cause.as_ref()));
+        // The first death of a rank is what stays said of it.
+        if course.deaths[i] == 0 {
+            self.group.barrier().withdraw(rank, absence(cause.as_ref()));
+        }
         let tell = &mut self.tell;
         for lines in &mut process.lines {
             let mut told = |stream, line| tell(Event::Output { rank, stream, line });

@@ -34,10 +34,13 @@ fn program() {
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
     }
     let stubborn = role == "stubborn";
+    let mut started = 0;
     let workers = Workers::new(2).on_event(|event| {
         if let Event::Started { pid, .. } = event {
             eprintln!("worker {pid}");
-        } else if stubborn {
+            started += 1;
+        }
+        if stubborn && started == 2 {
             // The callback goes on for ever, as a program may that is not to be interrupted.
             std::thread::sleep(Duration::from_secs(600));
         }
@@ -49,11 +52,7 @@ fn program() {
         assert_eq!(pool.run(|w, ()| Ok::<_, String>(w.rank()), &()).unwrap(), [0, 1]);
         first
     } else {
-        let run = |w: &Worker, (): ()| {
-            w.progress(0, 0);
-            sleep(w, ())
-        };
-        status_of(workers.run(run, &()))
+        status_of(workers.run(sleep, &()))
     };
     // As the end of `main` does; `exit` drops nothing.
     drop(buffer);

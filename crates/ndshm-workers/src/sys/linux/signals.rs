@@ -82,12 +82,14 @@ impl Drop for Interrupts {
         for (signal, before) in std::mem::take(&mut state.replaced) {
             put_back(signal, &before);
         }
-        if let Some(wake) = &state.wake {
-            // Empty already, most of the time.
+        let caught = CAUGHT.swap(0, Ordering::SeqCst);
+        if caught != 0
+            && let Some(wake) = &state.wake
+        {
+            // Refused only where it is empty.
             let _ = read(wake, &mut [0; 8]);
         }
-        let caught = CAUGHT.swap(0, Ordering::SeqCst);
-        if !TOLD.swap(false, Ordering::SeqCst) && caught != 0 {
+        if caught != 0 && !TOLD.swap(false, Ordering::SeqCst) {
             // SAFETY: sends a signal, whose disposition is the one of before.
             unsafe { libc::raise(caught) };
         }
