@@ -177,8 +177,9 @@ impl<'m> Barrier<'m> {
     /// ```
     /// # let members = ndshm_testkit::members!();
     /// let barrier = members.layout().barrier(2)?;
-    /// drop(barrier.join(1)?); // it has left
-    /// barrier.vacate(1); // and another is to come
+    /// drop(barrier.join(1)?); // it has left, which breaks the barrier
+    /// barrier.vacate(1); // but another is to come
+    /// barrier.reset();
     /// let mut zero = barrier.join(0)?;
     /// std::thread::scope(|s| {
     ///     let other = s.spawn(|| barrier.join(1)?.wait().map(drop));
