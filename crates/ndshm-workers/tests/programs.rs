@@ -99,7 +99,7 @@ fn a_group_that_is_gone_is_told() {
 #[test]
 fn one_that_fails_ends_all() {
     let _watchdog = watchdog("ends all", 60);
-    let script = "test $NDSHM_RANK -eq 1 && exit 9; sleep 600 & sleep 600";
+    let script = "sleep 600 & test $NDSHM_RANK -eq 1 && exit 9; sleep 600";
     let mut pids = Vec::new();
     let start = Instant::now();
     let workers = Workers::new(3).on_event(|event| {
