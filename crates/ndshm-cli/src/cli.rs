@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -75,6 +76,19 @@ pub(crate) enum Command {
     Save(Save),
     /// Make a segment from an .npy file; it stays until it is removed
     Load(Load),
+    /// Run a program in several processes; when one fails all are ended, and its status is returned
+    ///
+    /// Each finds NDSHM_RANK (from 0), NDSHM_SIZE and NDSHM_GROUP in its environment; a program written with
+    /// ndshm gets its rank and a barrier with the others by Worker::from_env(). Standard input is empty.
+    /// Output comes line by line with the rank before it. Ctrl-C goes to all. With --json, each line
+    /// and each event is one object.
+    #[command(after_help = "\
+Exit status:
+  0          all have ended with status 0
+  STATUS     that of the first that failed: its exit status, or 128 and the signal that ended it
+  127, 126   there is no such program, or it cannot be run
+  2          wrong usage")]
+    Run(Run),
     /// Examine this machine: room, huge pages, limits, what was left behind
     Doctor,
     /// Print completions for a shell
@@ -188,6 +202,34 @@ pub(crate) struct Load {
     pub(crate) huge: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// How many processes; default: one for each processor
+    #[arg(long, short = 'n', value_name = "P", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) processes: Option<u16>,
+
+    /// Keep each process on processors of its own
+    #[arg(long)]
+    pub(crate) pin: bool,
+
+    /// Threads that rayon and the libraries of linear algebra start in each; default: the processors
+    /// divided by the processes, where the environment does not say
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+
+    /// Output as it comes, with no rank before it
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) no_prefix: bool,
+
+    /// Seconds that the others may take to end when they are asked to
+    #[arg(long, default_value = "5", value_parser = seconds)]
+    pub(crate) grace: Duration,
+
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
 /// What the command line says; the status to end with where there is nothing to do.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|e| {
@@ -210,8 +252,10 @@ fn one_line(text: &str) -> String {
     // Without a subcommand clap shows its help instead.
     match said.strip_prefix("error: ") {
         Some(said) => format!("{said}; --help lists the options"),
-        None => "say what to do: ls, info, view, top, rm, gc, save, load, doctor; --help explains"
-            .to_owned(),
+        None => {
+            "say what to do: ls, info, view, top, rm, gc, save, load, run, doctor; --help explains"
+                .to_owned()
+        }
     }
 }
 

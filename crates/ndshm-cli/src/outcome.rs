@@ -9,6 +9,8 @@ pub(crate) enum Verdict {
     Fine,
     /// Something was found, or the answer is no.
     Found,
+    /// The exit status of a program that was run.
+    Status(u8),
 }
 
 /// Why it could not be done: one line.

@@ -6,7 +6,7 @@ use std::io;
 use ndshm_array::ClaimError;
 use ndshm_sync::{BarrierError, JoinError, LayoutError, LockError};
 
-use crate::{Failure, RunError, StartError, run_error};
+use crate::{Failure, JoinGroupError, RunError, StartError, run_error};
 
 /// What can go wrong in any operation of these crates: for `?` in `main` and in workers' functions.
 ///
@@ -36,6 +36,12 @@ pub enum Error {
     /// Workers failed.
     #[error("{}", Lines(.0))]
     Workers(Vec<Failure>),
+    /// A signal has asked the program to end while workers ran.
+    #[error("{}", Interruption(*.0))]
+    Interrupted(i32),
+    /// The group that the program was started in could not be joined.
+    #[error(transparent)]
+    JoinGroup(#[from] JoinGroupError),
     /// A barrier broke, or the time at it was up.
     #[error(transparent)]
     Barrier(#[from] BarrierError),
@@ -137,6 +143,7 @@ impl<R> From<RunError<R>> for Error {
     fn from(error: RunError<R>) -> Self {
         match error {
             RunError::Start(error) => Self::Start(error),
+            RunError::Interrupted { signal } => Self::Interrupted(signal),
             RunError::Failed { failures, .. } => Self::Workers(failures),
         }
     }
@@ -169,6 +176,14 @@ impl From<String> for Error {
 impl From<&str> for Error {
     fn from(text: &str) -> Self {
         Self::other(text)
+    }
+}
+
+struct Interruption(i32);
+
+impl fmt::Display for Interruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        run_error::interrupted(f, self.0)
     }
 }
 

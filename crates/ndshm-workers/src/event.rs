@@ -1,6 +1,6 @@
 //! What the launcher tells while it waits.
 
-use crate::Failure;
+use crate::{Failure, Stream};
 
 /// Something that happened to a worker while [`Workers::run`](crate::Workers::run) waits.
 ///
@@ -30,7 +30,7 @@ use crate::Failure;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A worker has its arguments and calls its function now.
+    /// A worker's process is there and has been given its arguments.
     Started {
         /// Its rank.
         rank: usize,
@@ -46,11 +46,28 @@ pub enum Event {
         /// Steps in all.
         total: usize,
     },
-    /// A worker has ended and its result is here.
+    /// A worker has done its part and its result is here; a program has ended with status 0.
     Finished {
         /// Its rank.
         rank: usize,
     },
-    /// A worker has ended, and not well.
+    /// A worker has failed.
     Failed(Failure),
+    /// A worker has died, and another process of its rank runs its function from the start; see
+    /// [`Workers::retry`](crate::Workers::retry).
+    Retried {
+        /// What became of the one before.
+        failure: Failure,
+        /// What [`Worker::attempt`](crate::Worker::attempt) says in the new one.
+        attempt: usize,
+    },
+    /// A worker has printed a line; told with [`Output::Events`](crate::Output::Events).
+    Output {
+        /// Its rank.
+        rank: usize,
+        /// Where.
+        stream: Stream,
+        /// What, without the end of the line. Usually text in UTF-8.
+        line: Vec<u8>,
+    },
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ndshm_sync::Absence;
+
 /// A worker that gave no result, and why.
 ///
 /// # Examples
@@ -35,7 +37,8 @@ impl fmt::Display for Failure {
 /// ```
 /// use ndshm_workers::Cause;
 ///
-/// assert_eq!(Cause::Exited(3).to_string(), "exited with status 3 without a result");
+/// assert_eq!(Cause::Exited(3).to_string(), "exited with status 3");
+/// assert_eq!(Cause::Exited(0).to_string(), "exited with status 0 without a result");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,6 +56,9 @@ pub enum Cause {
         /// Whether the kernel wrote a core file.
         core_dumped: bool,
     },
+    /// The kernel ended it by SIGKILL when memory ran out: of this process's control group (a
+    /// container, a job), or of the machine. Told from another SIGKILL by the kernel's own count.
+    OutOfMemory,
     /// It ended before its function was called.
     NeverStarted(String),
     /// Its function returned a value that could not be brought home.
@@ -61,19 +67,41 @@ pub enum Cause {
     Unknown(String),
 }
 
+impl Cause {
+    /// Whether its process died of it, rather than its function telling an error.
+    pub(crate) fn is_death(&self) -> bool {
+        match self {
+            Self::Panicked(_) | Self::Exited(_) | Self::Killed { .. } | Self::OutOfMemory => true,
+            Self::Returned(_) | Self::NeverStarted(_) | Self::BadResult(_) | Self::Unknown(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// What an absence from the barrier is called: as the worker itself called it, where it could.
+pub(crate) fn absence(cause: Option<&Cause>) -> Absence {
+    match cause {
+        None => Absence::Left,
+        Some(Cause::Panicked(_) | Cause::Returned(_) | Cause::BadResult(_)) => Absence::Failed,
+        Some(_) => Absence::Died,
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(text) => write!(f, "panicked: {}", OneLine(text)),
             Self::Returned(text) => write!(f, "returned an error: {}", OneLine(text)),
-            Self::Exited(status) => write!(f, "exited with status {status} without a result"),
+            Self::Exited(0) => f.write_str("exited with status 0 without a result"),
+            Self::Exited(status) => write!(f, "exited with status {status}"),
             Self::Killed { signal, core_dumped } => {
-                match signal_name(*signal) {
-                    Some(name) => write!(f, "was killed by {name}")?,
-                    None => write!(f, "was killed by signal {signal}")?,
-                }
+                write!(f, "was killed by {}", Signal(*signal))?;
                 f.write_str(if *core_dumped { " (core dumped)" } else { "" })
             }
+            Self::OutOfMemory => f.write_str(
+                "was killed by SIGKILL: out of memory (`dmesg` or the control group's memory.events tell more)",
+            ),
             Self::NeverStarted(text) => write!(f, "never started: {}", OneLine(text)),
             Self::BadResult(text) => {
                 write!(f, "returned a value that could not be sent: {}", OneLine(text))
@@ -94,6 +122,18 @@ impl fmt::Display for OneLine<'_> {
             f.write_str(line)?;
         }
         Ok(())
+    }
+}
+
+/// Writes a signal's name, or its number where it has none.
+pub(crate) struct Signal(pub(crate) i32);
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match signal_name(self.0) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
     }
 }
 

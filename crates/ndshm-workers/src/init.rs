@@ -42,8 +42,8 @@ fn start(prepare: impl FnOnce()) {
         }
         Err(environment::Unusable) => {
             eprintln!(
-                "ndshm: started as a worker (NDSHM_GROUP is set), but without the descriptors \
-                 that belong to it; unset NDSHM_GROUP to run this program by itself"
+                "ndshm: started as a worker (NDSHM_GROUP is set), but without the descriptor \
+                 that belongs to it; unset NDSHM_GROUP to run this program by itself"
             );
             std::process::exit(1);
         }

@@ -27,10 +27,13 @@
 //! # Index
 //!
 //! - [`init`](init()): where a worker process starts; [`test_support!`]: the same, in tests.
-//! - [`Workers`]: how many; [`run`](Workers::run) and [`on_event`](Workers::on_event).
-//! - [`Worker`]: rank, size, barrier, band of rows, progress, as the function sees them.
+//! - [`Workers`]: how many, and how; [`run`](Workers::run), [`run_program`](Workers::run_program) and
+//!   [`on_event`](Workers::on_event). [`Pool`]: workers that stay.
+//! - [`Pin`], [`Output`], [`Stream`]: on which processors, and where their output goes.
+//! - [`Worker`]: rank, size, barrier, band of rows, progress, as the function sees them; or the program
+//!   that `ndshm run` started ([`from_env`](Worker::from_env)).
 //! - [`Event`]: what the parent is told meanwhile.
-//! - [`RunError`], [`StartError`], [`Failure`], [`Cause`]: who failed, and how.
+//! - [`RunError`], [`StartError`], [`JoinGroupError`], [`Failure`], [`Cause`]: who failed, and how.
 //! - [`Error`], [`Result`]: any error of these crates, for `?`.
 //!
 //! # When a worker fails
@@ -39,8 +42,8 @@
 //! [`Event::Failed`], and at the end in [`RunError::Failed`], with its rank, its process id and the
 //! cause. The others are not killed: who waits for it at the barrier, or for a lock that it held,
 //! gets an error that names it; who does not, goes on. Nothing is left behind: the memory of the
-//! group has no name, and the workers are killed by the kernel when the parent's thread ends, and by
-//! Ctrl-C, which reaches all processes of a terminal's foreground.
+//! group has no name, and the workers are killed by the kernel when the parent's thread ends. Ctrl-C,
+//! SIGTERM and SIGHUP end a run, and leave the program to end by itself.
 //!
 //! # What a worker is not
 //!
@@ -50,20 +53,31 @@
 
 mod band;
 mod codec;
+mod crew;
 mod entry;
 mod environment;
 mod error;
 mod event;
 mod failure;
 mod group;
-mod hello;
 mod init;
+mod join_error;
 mod launch;
+mod oom;
+mod order;
 mod outbox;
+mod output;
 mod panics;
+mod pin;
+mod pool;
+#[cfg(feature = "progress")]
+mod progress;
+mod report;
 mod run_error;
+mod settings;
 mod supervise;
 mod sys;
+mod threads;
 mod wire;
 mod worker;
 mod workers;
@@ -79,6 +93,12 @@ pub use failure::{Cause, Failure};
 #[doc(hidden)]
 pub use init::before_main as __before_main;
 pub use init::init;
+pub use join_error::JoinGroupError;
+pub use output::{Output, Stream};
+pub use pin::Pin;
+pub use pool::Pool;
+#[cfg(feature = "progress")]
+pub use progress::progress_bars;
 pub use run_error::{RunError, StartError};
 pub use worker::Worker;
 pub use workers::Workers;

@@ -12,28 +12,34 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Sends messages; `&self` from any thread.
 #[derive(Debug)]
 pub(crate) struct Outbox {
+    stream: UnixStream,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    stream: UnixStream,
     sent: Option<Instant>,
     kept: Option<Message>,
 }
 
 impl Outbox {
     pub(crate) fn new(stream: UnixStream) -> Self {
-        Self { inner: Mutex::new(Inner { stream, sent: None, kept: None }) }
+        Self { stream, inner: Mutex::new(Inner { sent: None, kept: None }) }
+    }
+
+    /// The socket, whose other direction is free.
+    pub(crate) fn stream(&self) -> &UnixStream {
+        &self.stream
     }
 
     /// Sends `message`, after what progress was kept back.
     pub(crate) fn send(&self, message: &Message) {
         let mut inner = self.lock();
         if let Some(progress) = inner.kept.take() {
-            inner.put(&progress);
+            self.put(&progress);
         }
-        inner.put(message);
+        inner.sent = None;
+        self.put(message);
     }
 
     /// Sends progress, or keeps it back until the next is due.
@@ -42,7 +48,7 @@ impl Outbox {
         let message = Message::Progress { done, total };
         if done >= total || inner.sent.is_none_or(|sent| sent.elapsed() >= PAUSE) {
             inner.kept = None;
-            inner.put(&message);
+            self.put(&message);
             inner.sent = Some(Instant::now());
         } else {
             inner.kept = Some(message);
@@ -52,12 +58,11 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Inner {
-    fn put(&mut self, message: &Message) {
+    /// With the lock held, so that no other message comes between.
+    fn put(&self, message: &Message) {
         // Fails when the launcher is gone, and then so is this process in a moment.
-        let _ = wire::write(&mut self.stream, message);
+        let _ = wire::write(&mut &self.stream, message);
     }
 }
 
@@ -96,6 +101,6 @@ mod tests {
     fn nobody_there_is_no_panic() {
         let (ours, theirs) = UnixStream::pair().unwrap();
         drop(ours);
-        Outbox::new(theirs).send(&Message::Started);
+        Outbox::new(theirs).send(&Message::Ready);
     }
 }

@@ -12,11 +12,9 @@ thread_local! {
     static LOCATION: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Calls `f`; a panic comes back as its message and location. The usual report is printed too.
-///
-/// Installs a panic hook that stays: the process ends soon after. Where panics abort, the hook
-/// tells the launcher, since nothing comes after it.
-pub(crate) fn catch<T>(outbox: &'static Outbox, f: impl FnOnce() -> T) -> Result<T, String> {
+/// Has panics noted from here on; the usual report is printed too. Where panics abort, the hook tells the
+/// launcher, since nothing comes after it.
+pub(crate) fn note(outbox: &'static Outbox) {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         let location = info.location().map(ToString::to_string);
@@ -26,8 +24,12 @@ pub(crate) fn catch<T>(outbox: &'static Outbox, f: impl FnOnce() -> T) -> Result
         LOCATION.with_borrow_mut(|last| *last = location);
         usual(info);
     }));
+}
+
+/// Calls `f`; a panic comes back as its message and location.
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     // Unwind safe: nothing that `f` touched is used again but for the outbox, which panics leave
-    // whole, and shared memory, whose locks tell.
+    // whole, and shared memory, whose locks tell. The process ends soon after.
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
         let text = text(&*payload, LOCATION.take().as_deref());
         // Dropping a payload runs code of its own, which may panic again.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 
-use crate::{Cause, Failure};
+use crate::{Cause, Failure, failure};
 
 /// Why [`Workers::run`](crate::Workers::run) did not return a result of every worker.
 ///
@@ -31,6 +32,13 @@ use crate::{Cause, Failure};
 pub enum RunError<R> {
     /// Nothing was run.
     Start(StartError),
+    /// A signal has asked this process to end: SIGINT (Ctrl-C), SIGTERM, SIGHUP. The workers were ended,
+    /// and their results are lost; what this process has made goes as its variables do, when `main`
+    /// returns.
+    Interrupted {
+        /// The signal's number.
+        signal: i32,
+    },
     /// Some workers failed.
     Failed {
         /// Each failure, in rank order.
@@ -45,7 +53,7 @@ impl<R> RunError<R> {
     #[must_use]
     pub fn failures(&self) -> &[Failure] {
         match self {
-            Self::Start(_) => &[],
+            Self::Start(_) | Self::Interrupted { .. } => &[],
             Self::Failed { failures, .. } => failures,
         }
     }
@@ -55,9 +63,15 @@ impl<R> fmt::Display for RunError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => error.fmt(f),
+            Self::Interrupted { signal } => interrupted(f, *signal),
             Self::Failed { failures, .. } => list(f, failures),
         }
     }
+}
+
+pub(crate) fn interrupted(f: &mut fmt::Formatter<'_>, signal: i32) -> fmt::Result {
+    let signal = failure::Signal(signal);
+    write!(f, "interrupted by {signal}; the workers were ended")
 }
 
 /// One line for each failure.
@@ -77,6 +91,9 @@ impl<R> fmt::Debug for RunError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => f.debug_tuple("Start").field(error).finish(),
+            Self::Interrupted { signal } => {
+                f.debug_struct("Interrupted").field("signal", signal).finish()
+            }
             Self::Failed { failures, results } => f
                 .debug_struct("Failed")
                 .field("failures", failures)
@@ -90,7 +107,7 @@ impl<R> std::error::Error for RunError<R> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Start(error) => error.source(),
-            Self::Failed { .. } => None,
+            Self::Interrupted { .. } | Self::Failed { .. } => None,
         }
     }
 }
@@ -146,13 +163,30 @@ pub enum StartError {
     /// A worker process could not be started. Those before it were ended.
     #[error(
         "cannot start the process of worker {rank}: {source}; ask for fewer workers, or raise the \
-         limits of descriptors (`ulimit -n`, two a worker) and processes (`ulimit -u`)"
+         limits of descriptors (`ulimit -n`, three a worker) and processes (`ulimit -u`)"
     )]
     Spawn {
         /// Which.
         rank: usize,
         /// What the system said.
         source: io::Error,
+    },
+    /// The program cannot be run.
+    #[error("cannot run {}: {source}", .program.display())]
+    Program {
+        /// Which.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A worker was to be [pinned](crate::Workers::pin) to processors that there are not, or that are kept
+    /// from this process.
+    #[error("cannot pin worker {rank} to processor {}: there is none that it may use", .cpus.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))]
+    Cpu {
+        /// Which worker.
+        rank: usize,
+        /// Which processors.
+        cpus: Vec<usize>,
     },
     /// The system refused something else.
     #[error("cannot {what}: {source}")]

@@ -5,11 +5,11 @@
 
 use std::io::{self, Write};
 
-/// One message. The launcher never writes; a worker's last message is not `Progress`.
+/// One message. The last of a run is neither `Ready` nor `Progress`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
-    /// The function is called now.
-    Started,
+    /// The process is a worker of its group, and waits for orders.
+    Ready,
     /// How far it is.
     Progress { done: u64, total: u64 },
     /// The result, serialised.
@@ -26,19 +26,19 @@ pub(crate) enum Message {
 
 const LENGTH: usize = size_of::<u64>();
 
-const STARTED: u8 = 1;
+const READY: u8 = 1;
 const PROGRESS: u8 = 2;
 const DONE: u8 = 3;
 const FAILED: u8 = 4;
 const PANICKED: u8 = 5;
-const NEVER_STARTED: u8 = 6;
+const NEVER_READY: u8 = 6;
 const BAD_RESULT: u8 = 7;
 
 /// Writes `message` as one frame.
 pub(crate) fn write(to: &mut impl Write, message: &Message) -> io::Result<()> {
     let mut pair = [0; 16];
     let (kind, payload): (u8, &[u8]) = match message {
-        Message::Started => (STARTED, &[]),
+        Message::Ready => (READY, &[]),
         Message::Progress { done, total } => {
             pair[..8].copy_from_slice(&done.to_le_bytes());
             pair[8..].copy_from_slice(&total.to_le_bytes());
@@ -47,14 +47,15 @@ pub(crate) fn write(to: &mut impl Write, message: &Message) -> io::Result<()> {
         Message::Done(bytes) => (DONE, bytes),
         Message::Failed(text) => (FAILED, text.as_bytes()),
         Message::Panicked(text) => (PANICKED, text.as_bytes()),
-        Message::NeverStarted(text) => (NEVER_STARTED, text.as_bytes()),
+        Message::NeverStarted(text) => (NEVER_READY, text.as_bytes()),
         Message::BadResult(text) => (BAD_RESULT, text.as_bytes()),
     };
-    let mut head = [0; LENGTH + 1];
-    head[..LENGTH].copy_from_slice(&(payload.len() as u64 + 1).to_le_bytes());
-    head[LENGTH] = kind;
-    to.write_all(&head)?;
-    to.write_all(payload)
+    // In one piece: each would wake the reader.
+    let mut frame = Vec::with_capacity(LENGTH + 1 + payload.len());
+    frame.extend_from_slice(&(payload.len() as u64 + 1).to_le_bytes());
+    frame.push(kind);
+    frame.extend_from_slice(payload);
+    to.write_all(&frame)
 }
 
 /// Puts frames together from the pieces in which a stream delivers them.
@@ -93,7 +94,7 @@ pub(crate) struct Garbled;
 fn decode(kind: u8, payload: Vec<u8>) -> Result<Message, Garbled> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(match kind {
-        STARTED if payload.is_empty() => Message::Started,
+        READY if payload.is_empty() => Message::Ready,
         PROGRESS => {
             let (done, total) = payload.split_first_chunk().ok_or(Garbled)?;
             Message::Progress {
@@ -104,7 +105,7 @@ fn decode(kind: u8, payload: Vec<u8>) -> Result<Message, Garbled> {
         DONE => Message::Done(payload),
         FAILED => Message::Failed(text(&payload)),
         PANICKED => Message::Panicked(text(&payload)),
-        NEVER_STARTED => Message::NeverStarted(text(&payload)),
+        NEVER_READY => Message::NeverStarted(text(&payload)),
         BAD_RESULT => Message::BadResult(text(&payload)),
         _ => return Err(Garbled),
     })
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn messages_survive_any_fragmentation() {
         let messages = [
-            Message::Started,
+            Message::Ready,
             Message::Progress { done: 3, total: u64::MAX },
             Message::Done(vec![7; 1000]),
             Message::Done(Vec::new()),
@@ -148,7 +149,7 @@ mod tests {
         let frames: [&[u8]; 4] = [
             &[0; 8],
             &[1, 0, 0, 0, 0, 0, 0, 0, 99],
-            &[2, 0, 0, 0, 0, 0, 0, 0, STARTED, 1],
+            &[2, 0, 0, 0, 0, 0, 0, 0, READY, 1],
             &[3, 0, 0, 0, 0, 0, 0, 0, PROGRESS, 1, 1],
         ];
         for frame in frames {

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use ndshm_sync::{BarrierError, Party};
+use ndshm_sync::{Absence, BarrierError, Lost, Party};
 
-use crate::band;
+use crate::group::{self, Group};
 use crate::outbox::Outbox;
+use crate::{JoinGroupError, band, codec, environment, threads};
 
 /// One of the processes that [`Workers::run`](crate::Workers::run) started, as its function sees
-/// it.
+/// it; or one of those that `ndshm run` started, as [`from_env`](Self::from_env) finds it.
 ///
 /// # Examples
 ///
@@ -33,13 +34,69 @@ use crate::outbox::Outbox;
 pub struct Worker {
     rank: usize,
     size: usize,
-    party: Mutex<Party<'static>>,
-    outbox: &'static Outbox,
+    attempt: usize,
+    /// `None` for one that takes the place of a dead one, which the others have lost.
+    party: Option<Mutex<Party<'static>>>,
+    outbox: Option<&'static Outbox>,
 }
 
 impl Worker {
-    pub(crate) fn new(party: Party<'static>, size: usize, outbox: &'static Outbox) -> Self {
-        Self { rank: party.rank(), size, party: Mutex::new(party), outbox }
+    pub(crate) fn new(
+        rank: usize,
+        size: usize,
+        attempt: usize,
+        party: Option<Party<'static>>,
+        outbox: Option<&'static Outbox>,
+    ) -> Self {
+        Self { rank, size, attempt, party: party.map(Mutex::new), outbox }
+    }
+
+    /// The worker that this process is in a group that `ndshm run` (or
+    /// [`Workers::run_program`](crate::Workers::run_program)) started; in a process that was started by
+    /// itself, the only worker of a group of one. So one program runs in both ways.
+    ///
+    /// Once in a process, and in one process of each rank. When it is dropped, and when the process ends,
+    /// whoever waits for it at the barrier gets an error. [`progress`](Self::progress) goes nowhere here.
+    ///
+    /// It maps the group's memory and keeps it until the process ends; some 50 microseconds. Does not wait
+    /// for the others.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinGroupError`]: the group is gone, is out of reach (another user, a container without its
+    /// `/proc`), or another process has this rank.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndshm_workers::Worker;
+    ///
+    /// // Under `ndshm run -n 4 -- PROGRAM`: ranks 0 to 3 of 4.
+    /// let worker = Worker::from_env()?;
+    /// println!("rows {:?}", worker.band(1000));
+    /// worker.barrier()?;
+    /// # Ok::<(), ndshm_workers::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, JoinGroupError> {
+        let found = environment::program().map_err(|_| JoinGroupError::Environment)?;
+        let (rank, size, group) = match found {
+            None => (0, 1, Group::create(1)?),
+            Some((rank, size, handle)) => {
+                let out_of_reach = |e: Box<dyn std::error::Error + Send + Sync>| {
+                    JoinGroupError::OutOfReach { rank, source: e }
+                };
+                let handle = codec::decode(&handle).map_err(|_| JoinGroupError::Environment)?;
+                let segment = group::open(&handle).map_err(|e| out_of_reach(e.into()))?;
+                (rank, size, Group::join(segment, size, rank).map_err(out_of_reach)?)
+            }
+        };
+        if let Ok(rank) = u32::try_from(rank) {
+            ndshm_array::set_rank(rank);
+        }
+        // Whoever waits for this process's locks is to find them released, or their holder dead.
+        let group: &'static Group = Box::leak(Box::new(group));
+        let party = group.barrier().join(rank)?;
+        Ok(Self::new(rank, size, 0, Some(party), None))
     }
 
     /// Which of the workers this is: 0 to `size() - 1`.
@@ -52,6 +109,20 @@ impl Worker {
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// How many processes of this rank have died in this run: 0 but where
+    /// [`Workers::retry`](crate::Workers::retry) had another one started.
+    #[must_use]
+    pub fn attempt(&self) -> usize {
+        self.attempt
+    }
+
+    /// How many threads are this worker's share of the processors: what rayon and the libraries of linear
+    /// algebra are set to as well.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        threads::share()
     }
 
     /// This worker's part of `0..n`: contiguous, in rank order, as even as possible; empty for the
@@ -71,9 +142,10 @@ impl Worker {
     /// # Errors
     ///
     /// [`BarrierError::Broken`], which names the lost ranks, once a worker has ended that others
-    /// wait for: killed, failed, or returned already.
+    /// wait for: killed, failed, or returned already. A death breaks it for the rest of the run, also
+    /// where the dead one's function is run [again](crate::Workers::retry).
     pub fn barrier(&self) -> Result<bool, BarrierError> {
-        self.party().wait().map(|result| result.is_leader())
+        self.party()?.wait().map(|result| result.is_leader())
     }
 
     /// As [`barrier`](Self::barrier), for at most `timeout`. A time-out breaks the barrier, for the
@@ -84,9 +156,10 @@ impl Worker {
     /// As [`barrier`](Self::barrier), and [`BarrierError::TimedOut`].
     pub fn barrier_timeout(&self, timeout: Duration) -> Result<bool, BarrierError> {
         let start = Instant::now();
+        let party = self.party.as_ref().ok_or_else(|| self.lost())?;
         let mut party = loop {
             // Another thread of this worker is at the barrier: wait for it within the time.
-            match self.party.try_lock() {
+            match party.try_lock() {
                 Ok(party) => break party,
                 Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => {
@@ -103,11 +176,20 @@ impl Worker {
     ///
     /// Cheap enough for an inner loop: at most 20 a second are sent, and the last always is.
     pub fn progress(&self, done: usize, total: usize) {
-        self.outbox.progress(done as u64, total as u64);
+        if let Some(outbox) = self.outbox {
+            outbox.progress(done as u64, total as u64);
+        }
     }
 
-    fn party(&self) -> MutexGuard<'_, Party<'static>> {
-        self.party.lock().unwrap_or_else(PoisonError::into_inner)
+    fn party(&self) -> Result<MutexGuard<'_, Party<'static>>, BarrierError> {
+        let party = self.party.as_ref().ok_or_else(|| self.lost())?;
+        Ok(party.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The others have seen a process of this rank die: their phases are not those of this one.
+    fn lost(&self) -> BarrierError {
+        let lost = Lost { rank: self.rank, why: Absence::Died, member: None };
+        BarrierError::Broken { lost: vec![lost] }
     }
 }
 

@@ -1,19 +1,21 @@
 //! The launcher.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::fmt::{self, Display};
+use std::time::Duration;
 
-use ndshm_buffer::passing;
-use ndshm_sync::Members;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::crew::{Crew, Terms};
 use crate::entry::{self, Function, Trampoline};
-use crate::hello::{self, Head};
-use crate::launch::{self, Luggage, Team};
-use crate::supervise::{Outcome, supervise};
-use crate::sys::{ExecutableId, Image};
-use crate::{Event, RunError, StartError, Worker, codec, group, init};
+use crate::launch::What;
+use crate::order::Task;
+use crate::settings::Settings;
+use crate::supervise::Outcome;
+use crate::sys::{Image, Interrupts};
+use crate::{Event, Output, Pin, Pool, RunError, StartError, Worker, codec, init};
 
 /// A number of worker processes to run a function in, each time [`run`](Self::run) is called.
 ///
@@ -34,7 +36,7 @@ use crate::{Event, RunError, StartError, Worker, codec, group, init};
 /// }
 /// ```
 pub struct Workers<'a> {
-    size: usize,
+    settings: Settings,
     on_event: Option<RefCell<Callback<'a>>>,
 }
 
@@ -44,7 +46,7 @@ impl<'a> Workers<'a> {
     /// `size` workers. Starts nothing yet.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self { size, on_event: None }
+        Self { settings: Settings::new(size), on_event: None }
     }
 
     /// Has `on_event` told what happens while [`run`](Self::run) waits, in the thread that waits.
@@ -54,6 +56,128 @@ impl<'a> Workers<'a> {
     #[must_use]
     pub fn on_event(self, on_event: impl FnMut(Event) + 'a) -> Self {
         Self { on_event: Some(RefCell::new(Box::new(on_event))), ..self }
+    }
+
+    /// How many threads rayon and the libraries of linear algebra start in each worker, whatever the
+    /// environment says.
+    ///
+    /// Without this, each worker's share of the processors: those of this process divided by the number
+    /// of workers, at least 1; and what the user has set stays. The variables are `RAYON_NUM_THREADS`,
+    /// `OMP_NUM_THREADS`, `OPENBLAS_NUM_THREADS`, `MKL_NUM_THREADS`, `BLIS_NUM_THREADS`,
+    /// `VECLIB_MAXIMUM_THREADS`, `NUMEXPR_NUM_THREADS`; and `NDSHM_THREADS`, which is
+    /// [`Worker::threads`].
+    ///
+    /// ```
+    /// use ndshm_workers::Workers;
+    ///
+    /// fn main() {
+    ///     ndshm_workers::init();
+    ///     let blas = Workers::new(2).threads(1).run(|_, ()| std::env::var("OMP_NUM_THREADS"), &());
+    ///     assert_eq!(blas.unwrap(), ["1", "1"]);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.settings.threads = Some(threads.max(1));
+        self
+    }
+
+    /// Keeps each worker on processors of its own, from its first instruction. Without this, the system
+    /// places them, and moves them.
+    ///
+    /// Worth it where memory is near to some processors only, and for measuring; harmful where others use
+    /// the same processors.
+    #[must_use]
+    pub fn pin(mut self, pin: Pin) -> Self {
+        self.settings.pin = Some(pin);
+        self
+    }
+
+    /// What becomes of what the workers print. Their stdin is empty in any case.
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.settings.output = output;
+        self
+    }
+
+    /// Sets a variable in the environment of the workers, which is this process's otherwise.
+    ///
+    /// ```
+    /// use ndshm_workers::Workers;
+    ///
+    /// Workers::new(2).env("COLOUR", "red").run_program("sh", ["-c", "test $COLOUR = red"]).unwrap();
+    /// ```
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.settings.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// When a worker dies (panics, exits, is killed), has another process of its rank run the function from
+    /// the start with the same arguments, up to `times` in a run for each rank. An error that the function
+    /// returns is an answer, and not tried again.
+    ///
+    /// Sound for functions that do their part whether or not it was begun before: the new one finds the
+    /// memory as the dead one left it, and the claims and locks that it held poisoned;
+    /// [`Worker::attempt`] tells it so. A death breaks the barrier for the rest of the run, for the new one
+    /// too: its phases would not be those of the others, who have gone on meanwhile.
+    ///
+    /// ```
+    /// use ndshm_workers::{Worker, Workers};
+    ///
+    /// fn fragile(worker: &Worker, (): ()) -> Result<usize, String> {
+    ///     if worker.rank() == 1 && worker.attempt() == 0 {
+    ///         std::process::abort();
+    ///     }
+    ///     Ok(worker.attempt())
+    /// }
+    ///
+    /// fn main() {
+    ///     ndshm_workers::init();
+    ///     assert_eq!(Workers::new(3).retry(1).run(fragile, &()).unwrap(), [0, 1, 0]);
+    /// }
+    /// ```
+    #[must_use]
+    pub fn retry(mut self, times: usize) -> Self {
+        self.settings.retries = times;
+        self
+    }
+
+    /// How long programs ([`run_program`](Self::run_program)) may take to end when they are asked to,
+    /// before they are killed; 5 seconds without this.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Starts the processes, to run functions in them any number of times.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], after which no process is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndshm_workers::{Worker, Workers};
+    ///
+    /// fn main() -> ndshm_workers::Result<()> {
+    ///     ndshm_workers::init();
+    ///     let mut pool = Workers::new(2).pool()?;
+    ///     let squares = pool.run(|_, x: i32| Ok::<_, String>(x * x), &3)?;
+    ///     let lengths = pool.run(|_, text: String| Ok::<_, String>(text.len()), &"abc".to_owned())?;
+    ///     assert_eq!((squares, lengths), (vec![9, 9], vec![3, 3]));
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn pool(self) -> Result<Pool<'a>, StartError> {
+        if !init::was_called() {
+            return Err(StartError::NotInitialised);
+        }
+        let size = self.settings.checked_size()?;
+        let crew = Crew::start(&self.settings, |group| Crew::worker(group, size))?;
+        Ok(Pool::new(self, crew))
     }
 
     /// Calls `f` in every worker process, each time with a copy of `args`, waits until all have
@@ -67,8 +191,14 @@ impl<'a> Workers<'a> {
     /// copied: the worker has the same memory.
     ///
     /// The processes are new ones, of the same executable, with the same command line and
-    /// environment (and `NDSHM_RANK`, `NDSHM_SIZE`), an empty stdin, and this process's stdout and
-    /// stderr. They end with `f`, and never outlive the thread that called this.
+    /// environment (and `NDSHM_RANK`, `NDSHM_SIZE`, and what [`threads`](Self::threads) lists), an empty
+    /// stdin, and this process's stdout and stderr. They end with `f`, and never outlive the thread that
+    /// called this.
+    ///
+    /// While it waits, SIGINT (Ctrl-C), SIGTERM and SIGHUP end the workers and then this call, by
+    /// [`RunError::Interrupted`]: so the program ends by its own `main`, and names of segments go with the
+    /// variables that hold them. A second signal ends it at once. Where the program ignores such a signal
+    /// or has a handler of its own, that stays; and in between runs they do what they always do.
     ///
     /// A worker that ends before the others, in whatever way, breaks the barrier for those who
     /// wait for it there. Those who do not wait go on, and are waited for.
@@ -114,68 +244,116 @@ impl<'a> Workers<'a> {
         R: Serialize + DeserializeOwned,
         E: Display,
     {
-        let trampoline: Trampoline = entry::trampoline::<A, R, E>;
-        let f: Function<A, R, E> = f;
-        let encode = || codec::encode(args);
-        let Outcome { failures, results } =
-            self.launch(trampoline as *const (), f as *const (), &encode)?;
-        if failures.is_empty() {
-            // No failure means a result of each.
-            return Ok(results.into_iter().flatten().collect());
-        }
-        Err(RunError::Failed { failures, results })
+        let interrupts = watch()?;
+        let task = self.task(f, args, true)?;
+        let size = self.settings.size;
+        let mut crew = Crew::start(&self.settings, |group| Crew::worker(group, size))?;
+        self.perform(&mut crew, &task, &interrupts)
     }
 
-    fn launch<R: DeserializeOwned>(
+    /// Runs a program as it is in every process, as `ndshm run` does, and waits until all have ended.
+    ///
+    /// It is searched for in `PATH`, and finds in its environment `NDSHM_RANK`, `NDSHM_SIZE`,
+    /// `NDSHM_GROUP`, by which [`Worker::from_env`] gives it a barrier with the others, and what
+    /// [`threads`](Self::threads) lists. When one fails (another status than 0, or killed), the others
+    /// are asked to end by SIGTERM, and killed after [`grace`](Self::grace); so are they when a signal
+    /// asks this process to end, with that signal. Each leads a process group, so that what it has started
+    /// ends with it.
+    ///
+    /// [`init`](crate::init()) is not needed for this, and [`retry`](Self::retry) has no effect.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Failed`] with those that failed, not those that were ended for it;
+    /// [`RunError::Interrupted`]; [`RunError::Start`] where it cannot be run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ndshm_workers::{Cause, Workers};
+    ///
+    /// let script = "test $NDSHM_RANK -ne 2 || exit 7";
+    /// Workers::new(2).run_program("sh", ["-c", script]).unwrap();
+    /// let error = Workers::new(3).run_program("sh", ["-c", script]).unwrap_err();
+    /// assert_eq!((error.failures()[0].rank, &error.failures()[0].cause), (2, &Cause::Exited(7)));
+    /// ```
+    pub fn run_program<S: Into<OsString>>(
         &self,
-        trampoline: *const (),
-        function: *const (),
-        encode: &dyn Fn() -> Result<Vec<u8>, codec::Error>,
-    ) -> Result<Outcome<R>, StartError> {
-        let size = self.size;
-        if !(1..=group::MOST).contains(&size) {
-            return Err(StartError::Size { size, most: group::MOST });
+        program: impl Into<OsString>,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<(), RunError<()>> {
+        let (program, args) = (program.into(), args.into_iter().map(Into::into).collect());
+        let interrupts = watch()?;
+        let mut crew = Crew::start(&self.settings, |group| {
+            // Not collected: a handle that any process of this user can open.
+            let handle = codec::encode(&group.segment().handle()).map_err(StartError::group)?;
+            Ok(What::Program { program, args, handle })
+        })?;
+        let outcome =
+            crew.run(None, self.terms(&interrupts, &mut |e| self.tell(e), &mut |_, _| Ok(())))?;
+        match outcome {
+            Outcome { interrupted: Some(signal), .. } => Err(RunError::Interrupted { signal }),
+            Outcome { failures, .. } if failures.is_empty() => Ok(()),
+            Outcome { failures, .. } => Err(RunError::Failed { failures, results: Vec::new() }),
         }
+    }
+
+    /// A run of `f`, to be given to workers.
+    pub(crate) fn task<A, R, E>(
+        &self,
+        f: fn(&Worker, A) -> Result<R, E>,
+        args: &A,
+        last: bool,
+    ) -> Result<Task, StartError>
+    where
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+        E: Display,
+    {
+        self.settings.checked_size()?;
         if !init::was_called() {
             return Err(StartError::NotInitialised);
         }
+        let trampoline: Trampoline = entry::trampoline::<A, R, E>;
+        let f: Function<A, R, E> = f;
         let image = Image::current();
-        let positions = image.position(trampoline).zip(image.position(function));
-        let (trampoline, function) = positions.ok_or(StartError::NotInExecutable)?;
+        let positions = image.position(trampoline as *const ()).zip(image.position(f as *const ()));
+        let positions = positions.ok_or(StartError::NotInExecutable)?;
+        Task::new(positions, last, || codec::encode(args))
+    }
 
-        let segment = group::create(size).map_err(StartError::group)?;
-        let members = Members::join(group::region(&segment)).map_err(StartError::group)?;
-        let barrier = members.layout().barrier(size).map_err(StartError::group)?;
-
-        let (encoded, segments) = passing::collect(|| {
-            let group = codec::encode(&segment)?;
-            Ok((group, encode()?))
-        });
-        let (group, args) =
-            encoded.map_err(|e: codec::Error| StartError::Arguments(e.to_string()))?;
-        let fds = Luggage::segments(&segments)
-            .map_err(StartError::system("duplicate the descriptors of the segments"))?;
-        let head = Head {
-            executable: ExecutableId::current()
-                .map_err(StartError::system("look at /proc/self/exe"))?,
-            size: size as u64,
-            trampoline,
-            function,
-            segments: Luggage::numbers(&fds),
-            group,
+    /// Has the crew do it, and brings home what comes of it.
+    pub(crate) fn perform<R: DeserializeOwned>(
+        &self,
+        crew: &mut Crew,
+        task: &Task,
+        interrupts: &Interrupts,
+    ) -> Result<Vec<R>, RunError<R>> {
+        let mut results: Vec<Option<R>> = (0..self.settings.size).map(|_| None).collect();
+        let mut accept = |rank: usize, bytes: &[u8]| {
+            results[rank] = Some(codec::decode(bytes).map_err(|e| e.to_string())?);
+            Ok(())
         };
-        let luggage = hello::write(&head, &args)
-            .and_then(|hello| Luggage::new(fds, &hello))
-            .map_err(StartError::system("write the arguments of the workers into memory"))?;
-        drop(args);
-
-        let mut team = Team::default();
-        for rank in 0..size {
-            let process = launch::start(&luggage, rank, size);
-            team.processes.push(process.map_err(|source| StartError::Spawn { rank, source })?);
+        let mut tell = |event| self.tell(event);
+        let outcome = crew.run(Some(task), self.terms(interrupts, &mut tell, &mut accept))?;
+        match outcome {
+            Outcome { interrupted: Some(signal), .. } => Err(RunError::Interrupted { signal }),
+            // No failure means a result of each.
+            Outcome { failures, .. } if failures.is_empty() => {
+                Ok(results.into_iter().flatten().collect())
+            }
+            Outcome { failures, .. } => Err(RunError::Failed { failures, results }),
         }
-        drop(luggage);
-        Ok(supervise(&mut team, &barrier, &mut |event| self.tell(event)))
+    }
+
+    fn terms<'t>(
+        &self,
+        interrupts: &'t Interrupts,
+        tell: &'t mut dyn FnMut(Event),
+        accept: &'t mut crate::supervise::Accept<'t>,
+    ) -> Terms<'t> {
+        let Settings { retries, grace, .. } = self.settings;
+        Terms { interrupts, tell, accept, retries, grace }
     }
 
     fn tell(&self, event: Event) {
@@ -188,8 +366,13 @@ impl<'a> Workers<'a> {
     }
 }
 
+/// Sees the signals that ask this process to end, while the result lives.
+pub(crate) fn watch() -> Result<Interrupts, StartError> {
+    Interrupts::watch().map_err(StartError::system("watch for signals"))
+}
+
 impl fmt::Debug for Workers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Workers").field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("Workers").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

@@ -24,24 +24,35 @@ fn sleep(worker: &Worker, (): ()) -> Result<(), String> {
 /// Not a test: what the other test starts, to be killed.
 #[test]
 fn parent_to_be_killed() {
-    if std::env::var_os(ROLE).is_none() {
-        return;
+    let Ok(role) = std::env::var(ROLE) else { return };
+    if role == "run" {
+        let workers = Workers::new(3).on_event(|event| {
+            if let Event::Started { pid, .. } = event {
+                eprintln!("worker {pid}");
+            }
+        });
+        let _ = workers.run(sleep, &());
+    } else {
+        let mut pool = Workers::new(3).pool().unwrap();
+        pool.run(|_, ()| Ok::<_, String>(()), &()).unwrap();
+        pool.pids().iter().for_each(|pid| eprintln!("worker {pid}"));
+        std::thread::sleep(Duration::from_secs(600)); // between two runs
     }
-    let workers = Workers::new(3).on_event(|event| {
-        if let Event::Started { pid, .. } = event {
-            eprintln!("worker {pid}");
-        }
-    });
-    let _ = workers.run(sleep, &());
 }
 
 #[test]
 fn workers_die_when_the_parent_is_killed() {
     let _watchdog = watchdog("parent", 60);
-    for signal in [libc::SIGKILL, libc::SIGTERM] {
+    // In a run SIGTERM ends the run first.
+    for (role, signal) in [
+        ("run", libc::SIGKILL),
+        ("run", libc::SIGTERM),
+        ("pool", libc::SIGKILL),
+        ("pool", libc::SIGTERM),
+    ] {
         let mut parent = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "parent_to_be_killed", "--nocapture"])
-            .env(ROLE, "1")
+            .env(ROLE, role)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

@@ -48,8 +48,11 @@ pub use ndshm_array::{
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
 pub use ndshm_sync::{BarrierError, LockError};
+#[cfg(feature = "progress")]
+pub use ndshm_workers::progress_bars;
 pub use ndshm_workers::{
-    Cause, Error, Event, Failure, Result, RunError, Worker, Workers, init, test_support,
+    Cause, Error, Event, Failure, JoinGroupError, Output, Pin, Pool, Result, RunError, StartError,
+    Stream, Worker, Workers, init, test_support,
 };
 
 /// What most programs need: `use ndshm::prelude::*`.
@@ -60,7 +63,7 @@ pub mod prelude {
     };
     pub use ndshm_buffer::SharedBuffer;
     pub use ndshm_sync::{BarrierError, LockError};
-    pub use ndshm_workers::{RunError, Worker, Workers};
+    pub use ndshm_workers::{Pool, RunError, Worker, Workers};
 }
 
 /// The examples of the README and of the guide, as tests.

@@ -7,6 +7,7 @@ mod load;
 mod ls;
 mod man;
 mod rm;
+mod run;
 mod save;
 mod top;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: &Cli) -> Outcome {
         Command::Gc { dry_run } => gc::run(common, *dry_run),
         Command::Save(options) => save::run(common, options),
         Command::Load(options) => load::run(common, options),
+        Command::Run(options) => run::run(common, options),
         Command::Doctor => doctor::run(common),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man => man::run(),

@@ -11,13 +11,14 @@ mod looking;
 mod pipes;
 mod removing;
 mod run;
+mod running;
 mod saving;
 mod terminal;
 mod top;
 mod users;
 
 ndshm_testkit::suite! {
-    roles: [keeper::maker, keeper::opener],
+    roles: [keeper::maker, keeper::opener, running::member],
     tests: [
         60 => listing::a_live_array_and_who_holds_what,
         60 => listing::what_a_killed_creator_leaves,
@@ -40,6 +41,14 @@ ndshm_testkit::suite! {
         60 => removing::what_is_in_use_stays,
         60 => removing::orphans_alone_are_collected,
         60 => top::frames_and_changes,
+        60 => running::each_has_its_rank_and_its_lines,
+        60 => running::long_lines_of_many_are_never_mixed,
+        60 => running::one_dead_ends_all_and_its_status_is_returned,
+        60 => running::what_cannot_be_run,
+        60 => running::json_tells_lines_and_events,
+        60 => running::signals_pass_on_and_nobody_is_left,
+        60 => running::a_reader_that_goes_ends_all,
+        60 => running::programs_of_ndshm_meet,
         60 => doctor::health_and_advice,
         60 => pipes::output_is_steady,
         120 => pipes::a_reader_that_goes_is_no_error,

@@ -168,6 +168,32 @@ impl<'m> Barrier<'m> {
         }
     }
 
+    /// Makes it a rank that nobody has had: whatever was said of it is forgotten, and it is waited for
+    /// until it is joined. For a launcher that has the same barrier met again by others; a broken one
+    /// is made whole by [`reset`](Self::reset). Does not wait.
+    ///
+    /// Of a party that lives, only where it has stopped waiting, as for [`withdraw`](Self::withdraw).
+    ///
+    /// ```
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// drop(barrier.join(1)?); // it has left, which breaks the barrier
+    /// barrier.vacate(1); // but another is to come
+    /// barrier.reset();
+    /// let mut zero = barrier.join(0)?;
+    /// std::thread::scope(|s| {
+    ///     let other = s.spawn(|| barrier.join(1)?.wait().map(drop));
+    ///     zero.wait()?;
+    ///     other.join().unwrap()
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn vacate(&self, rank: usize) {
+        if rank < self.parties() && self.raw.members.is_mine() {
+            self.raw.vacate(rank);
+        }
+    }
+
     /// Whether the barrier is broken at this moment. One load. A death breaks it only once somebody
     /// waits.
     ///

@@ -77,6 +77,8 @@ const FIRST: usize = 5;
 /// that dies after it saw that all had arrived, before it said so, is made up for by any other
 /// that looks (all do before they sleep, and after each slice).
 ///
+/// **Vacating** takes the same steps for nobody: it ends as it began, waited for.
+///
 /// **Departing** is one compare-and-swap of the owner's word, after which the rank counts as
 /// arrived in every attempt; whoever departs then completes the attempt it was the last to be
 /// missing from. A death after that is nobody's loss, and a launcher can say nothing more of the
@@ -412,6 +414,16 @@ impl RawBarrier<'_> {
         if (0..self.parties.len()).any(|rank| self.has_arrived(rank, attempt)) {
             self.complete(attempt);
         }
+    }
+
+    /// Makes it a rank that nobody has joined with.
+    pub(super) fn vacate(&self, rank: usize) {
+        let party = &self.parties[rank];
+        // In the order of a join, so that no attempt is completed by what the one before left.
+        party.owner.store(0, Ordering::SeqCst);
+        self.arrival(rank).store(0, Ordering::SeqCst);
+        party.gave_up.store(0, Ordering::SeqCst);
+        self.head.word.fetch_add(ONE_JOIN, Ordering::AcqRel);
     }
 
     fn break_unless_arrived(&self, rank: usize) {

@@ -1,7 +1,7 @@
 //! The system calls of this crate, one file per platform.
 
 #[cfg(target_os = "linux")]
-#[path = "linux.rs"]
+#[path = "linux/mod.rs"]
 mod platform;
 
 #[cfg(not(target_os = "linux"))]

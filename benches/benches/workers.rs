@@ -1,0 +1,163 @@
+//! The start of a run: over a pool that is there, and in new processes, beside processes that merely wake
+//! each other.
+//!
+//! `cargo bench -p ndshm-benches --bench workers`. What follows `--` as for the benchmark `sync`.
+
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use ndshm_benches::{Contender, Target, Verdict, cpus, interleaved, pin, print_table};
+use ndshm_testkit::die_with_parent;
+use ndshm_workers::{Pin, Pool, Worker, Workers};
+
+const WORKERS: usize = 2;
+const PING_PONGS: &str = "3 ping-pongs over eventfds";
+
+/// Where the two sides are.
+struct Placement {
+    name: &'static str,
+    launcher: Option<usize>,
+    others: Option<usize>,
+}
+
+fn main() {
+    ndshm_workers::init();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|a| a == name);
+    let filter = arguments.iter().find(|a| !a.starts_with('-'));
+    let tables = !has("--test") && !has("--list") && !has("--profile-time");
+    let rounds = if has("--quick") { 5 } else { 25 };
+    let (all, mut verdicts) = (cpus(), Vec::<Verdict>::new());
+    let (first, last) = (all[0], *all.last().expect("a processor"));
+    let placements = [
+        Placement { name: "anywhere", launcher: None, others: None },
+        Placement { name: "across processors", launcher: Some(first), others: Some(last) },
+        Placement { name: "on one processor", launcher: Some(first), others: Some(first) },
+    ];
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(500))
+        .sample_size(10)
+        .configure_from_args();
+    for placement in placements {
+        let name = format!("run of nothing by {WORKERS}, {}", placement.name);
+        if filter.is_some_and(|f| !name.contains(f.as_str())) {
+            continue;
+        }
+        if let Some(cpu) = placement.launcher {
+            pin(cpu);
+        }
+        let partner = Partner::start(placement.others);
+        let mut pool = workers(&placement).pool().expect("workers");
+        run_pool(&mut pool, 1);
+        let mut contenders: Vec<Contender<'_>> = vec![
+            ("a pool", Box::new(move |count| run_pool(&mut pool, count))),
+            (PING_PONGS, Box::new(move |count| partner.ping_pongs(3 * count))),
+            ("new processes", Box::new(move |count| run_fresh(&workers(&placement), count))),
+        ];
+        let mut group = criterion.benchmark_group(&name);
+        for (name, run) in &mut contenders {
+            group.bench_function(*name, |b| b.iter_custom(&mut *run));
+        }
+        group.finish();
+        if tables {
+            let measured = interleaved(Duration::from_millis(20), rounds, &mut contenders);
+            let title = format!("{name}; medians of {rounds} rounds in turns");
+            print_table(&title, PING_PONGS, &measured);
+            verdicts.extend(Target::AtMost(1.0, &[PING_PONGS]).judge(&name, &measured));
+        }
+    }
+    criterion.final_summary();
+    if !verdicts.is_empty() {
+        println!("\ntargets:");
+        verdicts.iter().for_each(|v| println!("{v}"));
+    }
+}
+
+fn workers(placement: &Placement) -> Workers<'static> {
+    let workers = Workers::new(WORKERS);
+    match placement.others {
+        Some(cpu) => workers.pin(Pin::Cpus(vec![cpu])),
+        None => workers,
+    }
+}
+
+fn nothing(_: &Worker, (): ()) -> Result<(), String> {
+    Ok(())
+}
+
+fn run_pool(pool: &mut Pool<'_>, count: u64) -> Duration {
+    let start = Instant::now();
+    for _ in 0..count {
+        pool.run(nothing, &()).expect("it does nothing");
+    }
+    start.elapsed()
+}
+
+fn run_fresh(workers: &Workers<'_>, count: u64) -> Duration {
+    let start = Instant::now();
+    for _ in 0..count {
+        workers.run(nothing, &()).expect("it does nothing");
+    }
+    start.elapsed()
+}
+
+/// Another process, which answers.
+struct Partner {
+    ping: OwnedFd,
+    pong: OwnedFd,
+}
+
+impl Partner {
+    fn start(cpu: Option<usize>) -> Self {
+        let (ping, pong) = (eventfd(), eventfd());
+        // SAFETY: the child calls only what needs no thread but its own: none of another is in the midst
+        // of anything, since this process has one thread here.
+        match unsafe { libc::fork() } {
+            -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+            0 => {
+                die_with_parent();
+                if let Some(cpu) = cpu {
+                    pin(cpu);
+                }
+                loop {
+                    take(&ping);
+                    give(&pong);
+                }
+            }
+            _ => Self { ping, pong },
+        }
+    }
+
+    fn ping_pongs(&self, count: u64) -> Duration {
+        let start = Instant::now();
+        for _ in 0..count {
+            give(&self.ping);
+            take(&self.pong);
+        }
+        start.elapsed()
+    }
+}
+
+fn eventfd() -> OwnedFd {
+    // SAFETY: takes two numbers and makes a descriptor.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    assert!(fd >= 0, "eventfd: {}", std::io::Error::last_os_error());
+    // SAFETY: made just now; nobody else has it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+fn give(fd: &OwnedFd) {
+    let one = 1_u64.to_ne_bytes();
+    // SAFETY: reads eight bytes of `one`.
+    let r = unsafe { libc::write(fd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    assert_eq!(r, 8);
+}
+
+fn take(fd: &OwnedFd) {
+    let mut count = [0_u8; 8];
+    // SAFETY: writes eight bytes to `count`.
+    let r = unsafe { libc::read(fd.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    assert_eq!(r, 8);
+}
