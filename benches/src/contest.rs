@@ -1,10 +1,10 @@
-//! A benchmark of contests on one processor: the command line, criterion, then turns and targets.
+//! A benchmark of contests: the command line, criterion, then turns and targets.
 
 use std::time::{Duration, Instant};
 
-use criterion::Criterion;
+use criterion::{Criterion, SamplingMode};
 
-use crate::{Contender, Target, Verdict, cpus, interleaved, pin, print_table};
+use crate::{Contender, Target, Verdict, interleaved, one_by_one, print_table};
 
 /// What is measured, and what was promised.
 pub struct Contest {
@@ -16,6 +16,8 @@ pub struct Contest {
     pub targets: Vec<Target>,
     /// Of whom the first is ours.
     pub contenders: Vec<Contender<'static>>,
+    /// Whether an operation takes so long that one is enough for a turn.
+    pub long: bool,
 }
 
 /// The `main` of such a benchmark: a part of a group's name on the command line runs that group only, `--quick` measures
@@ -25,9 +27,7 @@ pub fn hold(contests: impl IntoIterator<Item = Contest>) {
     let has = |name: &str| arguments.iter().any(|a| a == name);
     let filter = arguments.iter().find(|a| !a.starts_with('-'));
     let tables = !has("--test") && !has("--list") && !has("--profile-time");
-    let rounds = if has("--quick") { 5 } else { 25 };
-    pin(cpus()[0]);
-
+    let rounds: usize = if has("--quick") { 5 } else { 25 };
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(100))
         .measurement_time(Duration::from_millis(500))
@@ -39,12 +39,20 @@ pub fn hold(contests: impl IntoIterator<Item = Contest>) {
             continue;
         }
         let mut group = criterion.benchmark_group(contest.group);
+        if contest.long {
+            group.sampling_mode(SamplingMode::Flat);
+        }
         for (name, run) in &mut contest.contenders {
             group.bench_function(*name, |b| b.iter_custom(&mut *run));
         }
         group.finish();
         if tables {
-            let measured = interleaved(Duration::from_millis(5), rounds, &mut contest.contenders);
+            let (contenders, rounds) =
+                (&mut contest.contenders, rounds.div_ceil(1 + usize::from(contest.long)));
+            let measured = match contest.long {
+                true => one_by_one(rounds, contenders),
+                false => interleaved(Duration::from_millis(5), rounds, contenders),
+            };
             let title = format!("{}; medians of {rounds} rounds in turns", contest.group);
             print_table(&title, contest.yardstick, &measured);
             verdicts

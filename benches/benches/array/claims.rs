@@ -38,12 +38,14 @@ pub(super) fn contests() -> Vec<Contest> {
     vec![
         Contest {
             group: "claim + release",
+            long: false,
             yardstick: RECORD_LOCK,
             targets: vec![Within(150.0), AtMost(1.0, &[RECORD_LOCK])],
             contenders: kinds,
         },
         Contest {
             group: "claim + release beside others",
+            long: false,
             yardstick: ALONE,
             targets: Vec::new(),
             contenders: beside,

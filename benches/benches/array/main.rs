@@ -2,11 +2,12 @@
 //!
 //! `cargo bench -p ndshm-benches --bench array`. What follows `--` as for the benchmark `sync`.
 
-use ndshm_benches::hold;
+use ndshm_benches::{cpus, hold, pin};
 
 mod claims;
 mod snapshot;
 
 fn main() {
+    pin(cpus()[0]);
     hold(claims::contests().into_iter().chain([snapshot::shared(), snapshot::read_only()]));
 }

@@ -17,6 +17,7 @@ pub(super) fn shared() -> Contest {
     let array = SharedArray2::from_elem(SHAPE, 0.5).expect("memory");
     Contest {
         group: "snapshot of 32 MiB",
+        long: false,
         yardstick: MEMCPY,
         targets: vec![AtMost(1.11, &[MEMCPY])],
         contenders: vec![snapshot("under a shared claim", array), memcpy()],
@@ -35,6 +36,7 @@ pub(super) fn read_only() -> Contest {
     array.unlink().expect("its name");
     Contest {
         group: "snapshot of 32 MiB, opened read-only",
+        long: false,
         yardstick: MEMCPY,
         targets: vec![AtMost(2.0, &[MEMCPY])],
         contenders: vec![snapshot("optimistic", reader.expect("it is there")), memcpy()],

@@ -17,6 +17,7 @@ pub(super) fn contests() -> Vec<Contest> {
     let posix = CString::new(format!("/{}", *NAME)).expect("no zero in it");
     let mut named = Contest {
         group: "create + drop a name, 4 KiB",
+        long: false,
         yardstick: "shm_open + fallocate + mmap",
         targets: vec![Target::AtLeast(2.0, &[python::NAME])],
         contenders: vec![
@@ -30,12 +31,14 @@ pub(super) fn contests() -> Vec<Contest> {
     vec![
         Contest {
             group: "create + drop without a name, 4 KiB",
+            long: false,
             yardstick: "memfd + fallocate + mmap",
             targets: vec![Target::AtMost(1.15, &["memfd + fallocate + mmap"])],
             contenders: anonymous(LITTLE),
         },
         Contest {
             group: "create + drop without a name, 1 MiB",
+            long: false,
             yardstick: "memfd + fallocate + mmap",
             targets: vec![Target::AtMost(1.15, &["memfd + fallocate + mmap"])],
             contenders: anonymous(1 << 20),

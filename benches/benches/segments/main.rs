@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p ndshm-benches --bench segments`. What follows `--` as for the benchmark `sync`.
 
-use ndshm_benches::hold;
+use ndshm_benches::{cpus, hold, pin};
 
 mod bare;
 mod create;
@@ -10,6 +10,7 @@ mod open;
 mod python;
 
 fn main() {
+    pin(cpus()[0]);
     hold(create::contests().into_iter().chain(open::contests()));
 }
 

@@ -83,6 +83,7 @@ pub(super) fn contests() -> Vec<Contest> {
     vec![
         Contest {
             group: "open + drop a buffer, 1 MiB",
+            long: false,
             yardstick: "shm_open + mmap",
             targets: vec![
                 Target::AtMost(1.5, &["shm_open + mmap"]),
@@ -92,6 +93,7 @@ pub(super) fn contests() -> Vec<Contest> {
         },
         Contest {
             group: "attach + drop an array, 1 MiB",
+            long: false,
             yardstick: "shm_open + mmap",
             targets: vec![
                 Target::AtMost(3.0, &["shm_open + mmap"]),
