@@ -153,6 +153,7 @@ impl Segment {
 
     /// The table of claims of an array of that shape, and this process's membership; `None` where the
     /// mapping is read-only. For segments of kind [`Kind::Array`].
+    #[inline]
     pub(crate) fn claims<'a>(
         &'a self,
         shape: &'a [usize],
@@ -162,6 +163,7 @@ impl Segment {
 
     /// The table alone, to look at. `None` where there is no room for it, which
     /// `geometry::of_segment` refuses.
+    #[inline]
     pub(crate) fn claim_table<'a>(&'a self, shape: &'a [usize]) -> Option<ClaimTable<'a>> {
         let places = &self.places;
         let offset = places.control_offset + CLAIMS_OFFSET;

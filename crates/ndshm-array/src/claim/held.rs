@@ -20,6 +20,7 @@ pub(crate) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Of what [`ClaimTable::claim`] granted, in the table of that segment, whose array has that shape.
+    #[inline]
     pub(crate) fn new(segment: &'a Segment, shape: &'a [usize], index: usize, mode: Mode) -> Self {
         Self { segment, shape, index: index as u32, mode, panicking: std::thread::panicking() }
     }

@@ -27,4 +27,4 @@ pub(crate) use progression::Progression;
 pub(crate) use seen::TableCopy;
 pub use select::{Outside, Select};
 pub(crate) use select::{Sealed, resolve};
-pub(crate) use table::{ClaimTable, Head, Patience, Want, table_len, table_words};
+pub(crate) use table::{ClaimTable, Head, Patience, Poison, Want, table_len, table_words};

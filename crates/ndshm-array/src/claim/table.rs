@@ -182,7 +182,8 @@ impl<'a> ClaimTable<'a> {
         let me = Party { member: members.me(), thread: this_thread() };
         let ticket = {
             let _locked = Locked::new(self.head, members, patience)?;
-            let found = self.look(members, me, wants, None)?;
+            let mut found = Found::default();
+            self.look(members, me, wants, None, &mut found)?;
             let Some(refused) = found.blocked else {
                 self.make_room(members, at, found.mends)?;
                 self.grant(me, wants, at);
@@ -209,7 +210,8 @@ impl<'a> ClaimTable<'a> {
             let seen = self.head.released.read();
             let refused = {
                 let _locked = Locked::new(self.head, members, patience)?;
-                let found = self.look(members, me, wants, Some(ticket))?;
+                let mut found = Found::default();
+                self.look(members, me, wants, Some(ticket), &mut found)?;
                 let Some(refused) = found.blocked else {
                     self.grant(me, wants, waiting.at);
                     std::mem::forget(waiting);
@@ -222,16 +224,16 @@ impl<'a> ClaimTable<'a> {
         }
     }
 
-    /// Looks at all entries, and buries the dead that it meets; by the holder of the lock. `ticket` is
-    /// that of one who waits already.
+    /// Looks at all entries, notes what it finds, and buries the dead that it meets; by the holder of the
+    /// lock. `ticket` is that of one who waits already.
     fn look(
         self,
         members: &Members<'_>,
         me: Party,
         wants: &[Want],
         ticket: Option<u64>,
-    ) -> Result<Found, Refused> {
-        let mut found = Found::default();
+        found: &mut Found,
+    ) -> Result<(), Refused> {
         for (entry, state, by) in self.entries() {
             let mode = match state {
                 State::Held(mode) => mode,
@@ -271,7 +273,7 @@ impl<'a> ClaimTable<'a> {
                 State::Waiting(..) => entry.free(),
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Whether one who waits for `want` waits for a claim of that party, which therefore need not
