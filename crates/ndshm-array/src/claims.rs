@@ -36,7 +36,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Deadlock`, `Full`, `ReadOnly`, `Forked`.
     ///
     /// ```
     /// use ndshm_array::SharedArray2;
@@ -79,7 +79,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     ///
     /// # Errors
     ///
-    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Full`, `ReadOnly`, `Forked`.
+    /// [`ClaimError`]: `Poisoned` with the guard inside, `Own`, `Deadlock`, `Full`, `ReadOnly`, `Forked`.
     ///
     /// ```
     /// use ndshm_array::SharedArray2;
@@ -482,11 +482,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         }
         let mut at = [0; N];
         let poison = self.granted(&wants, &mut at, patience)?;
-        let mut granted = at.into_iter();
-        let guards = parts.map(|part| {
-            let index = granted.next().expect("as many as parts");
-            guard(part, Claim::new(self.segment(), self.shape(), index, mode))
-        });
+        // All of them before any view, so that each is let go of whatever happens.
+        let claims = at.map(|index| Claim::new(self.segment(), self.shape(), index, mode));
+        let mut claims = claims.into_iter();
+        let guards = parts.map(|part| guard(part, claims.next().expect("as many as parts")));
         self.told(guards, poison)
     }
 

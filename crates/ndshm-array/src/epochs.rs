@@ -116,6 +116,9 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
     /// After a step that failed: makes the array to be written next a copy of the last whole one again, and clears what
     /// the dead left in it. Waits for whoever still has a part of it.
     ///
+    /// For one party, the parent between two runs say, before anybody begins the step anew: what others have written of it
+    /// already is undone.
+    ///
     /// # Errors
     ///
     /// [`ClaimError`]: `Poisoned` where the last whole one was damaged, which no step writes; `Own`, and as

@@ -6,7 +6,7 @@ use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 use ndarray::{Array, Dimension, ShapeBuilder};
-use ndshm_sync::{Holder, MemberId, Roster};
+use ndshm_sync::{Member, Roster};
 
 use crate::array::SharedArray;
 use crate::claim::{ClaimError, Mode, PoisonedClaim, PoisonedPart, Selection, State};
@@ -52,42 +52,60 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let shape = self.shape();
         let table = self.segment().claim_table(shape).ok_or(ClaimError::ReadOnly)?;
         let all = Selection::whole(shape);
+        let file = self.segment().buffer().as_fd().try_clone_to_owned().ok().map(File::from);
+        let control = self.segment().places().control_offset as u64;
+        let late = || deadline.is_some_and(|at| Instant::now() >= at);
         loop {
             let before = table.granted();
+            let seen: Vec<_> = table.written().collect();
+            // `None` for want of descriptors, say.
+            let roster = file.as_ref().and_then(|file| Roster::read(file, control).ok());
             let (mut poison, mut writer) = (Vec::new(), None);
-            for (part, state, by) in table.written() {
-                let holder = self.holder(by).ok_or(ClaimError::ReadOnly)?;
-                let panicked = match state {
-                    State::Held(_) if holder.alive => {
+            for &(part, state, by) in &seen {
+                let holder = roster.as_ref().and_then(|roster| roster.holder(by).ok());
+                let panicked = match (state, &holder) {
+                    (State::Poisoned { panicked }, _) => panicked,
+                    // Of whom nothing can be learnt lives, as far as is known.
+                    (_, None) => {
+                        writer = Some((part, Member { id: by, pid: None, rank: None }));
+                        break;
+                    }
+                    (_, Some(holder)) if holder.alive => {
                         writer = Some((part, holder.member));
                         break;
                     }
                     // Each step of an atomic claimant is whole.
-                    State::Held(Mode::Atomic) => continue,
-                    State::Poisoned { panicked } => panicked,
+                    (State::Held(Mode::Atomic), _) => continue,
                     _ => false,
                 };
-                poison.push(PoisonedPart { part: part.into(), member: holder.member, panicked });
+                let member = holder.map_or(Member { id: by, pid: None, rank: None }, |h| h.member);
+                poison.push(PoisonedPart { part: part.into(), member, panicked });
             }
             if let Some((held, by)) = writer {
-                if deadline.is_some_and(|at| Instant::now() >= at) {
+                if late() {
                     let (part, held) = (all.into(), held.into());
                     return Err(ClaimError::Overlap { part, held, by, waits: false });
                 }
                 std::thread::sleep(PAUSE);
                 continue;
             }
-            let copy = self.copy();
-            // Was an element of a later writer among them, then that one's fence in `ClaimTable::grant`,
-            // which precedes it, synchronises with this one, and its count is seen below.
-            fence(Ordering::Acquire);
-            if table.granted() != before {
-                continue;
+            // One that is dead now may have let go before, and after the look.
+            let stands = poison.is_empty() || table.written().eq(seen.iter().copied());
+            if stands {
+                let copy = self.copy();
+                // Was an element of a later writer among them, then that one's fence in `ClaimTable::grant`,
+                // which precedes it, synchronises with this one, and its count is seen below.
+                fence(Ordering::Acquire);
+                if table.granted() == before {
+                    if poison.is_empty() {
+                        return Ok(copy);
+                    }
+                    return Err(ClaimError::Poisoned(PoisonedClaim::new(copy, poison)));
+                }
             }
-            if poison.is_empty() {
-                return Ok(copy);
+            if late() {
+                return Err(ClaimError::Busy { part: all.into(), by: None });
             }
-            return Err(ClaimError::Poisoned(PoisonedClaim::new(copy, poison)));
         }
     }
 
@@ -99,12 +117,5 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         self.segment().buffer().read_at(offset, bytes).expect("the data fit (dim invariant 1)");
         let shape = self.raw_dim().set_f(self.order() == Order::F);
         Array::from_shape_vec(shape, elements).expect("as many as the shape says")
-    }
-
-    /// Whether that member lives, asked by one that is none.
-    fn holder(&self, id: MemberId) -> Option<Holder> {
-        let file = File::from(self.segment().buffer().as_fd().try_clone_to_owned().ok()?);
-        let roster = Roster::read(&file, self.segment().places().control_offset as u64).ok()?;
-        roster.holder(id).ok()
     }
 }

@@ -1,6 +1,6 @@
 //! Numbered tasks that workers draw, and what came of each.
 
-use ndarray::{Array1, s};
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use crate::aliases::SharedArray1;
@@ -206,11 +206,15 @@ impl<R: Element> Tasks<R> {
         Ok(())
     }
 
-    /// The results in the order of the tasks, copied; `None` as long as one is missing.
+    /// The results in the order of the tasks, copied; `None` as long as one is missing. Waits for whoever is just writing
+    /// one.
+    ///
+    /// A result that somebody who did a task for the second time died on is missing again: it is
+    /// [unfinished](Self::unfinished), to be [drawn](Self::redraw) once more.
     ///
     /// # Errors
     ///
-    /// As [`draw`](Self::draw).
+    /// As [`draw`](Self::draw), and `Deadlock`.
     ///
     /// ```
     /// let tasks = ndshm_array::Tasks::<f64>::new(1)?;
@@ -223,8 +227,29 @@ impl<R: Element> Tasks<R> {
         if !self.unfinished()?.is_empty() {
             return Ok(None);
         }
-        let results = self.results.claim(s![..]).map_err(ClaimError::without_guard)?;
-        Ok(Some(results.to_owned()))
+        match self.results.read() {
+            Ok(results) => Ok(Some(results.to_owned())),
+            Err(ClaimError::Poisoned(poisoned)) => {
+                drop(poisoned);
+                self.forget_poisoned().map(|()| None)
+            }
+            Err(e) => Err(e.without_guard()),
+        }
+    }
+
+    /// Has those whose results are poisoned be done again.
+    fn forget_poisoned(&self) -> Result<(), ClaimError<()>> {
+        // All of them, since poison of neighbours may be one part, which a claim of one result does not cover.
+        let poisoned = match self.results.write() {
+            Ok(_) => return Ok(()),
+            Err(ClaimError::Poisoned(poisoned)) => poisoned,
+            Err(e) => return Err(e.without_guard()),
+        };
+        let lost: Vec<_> = poisoned.parts().iter().flat_map(|part| part.rows()).collect();
+        let state = self.state.claim_atomic(..).map_err(ClaimError::without_guard)?;
+        lost.into_iter().for_each(|task| state.store(MARKS + task, 0));
+        poisoned.into_inner().clear_poison()?;
+        Ok(())
     }
 }
 
@@ -237,5 +262,25 @@ impl<R: Element> Clone for Tasks<R> {
 impl<R: Element> std::fmt::Debug for Tasks<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tasks").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_that_somebody_died_on_is_missing_again() -> Result<(), Box<dyn std::error::Error>> {
+        let tasks = Tasks::<f64>::new(4)?;
+        let run = || tasks.run(|n| Ok::<_, ClaimError<()>>(n as f64));
+        run()?;
+        // Done for the second time, by one that does not live to the end of it.
+        ndshm_testkit::panic_holding(|| tasks.results.claim_mut(1..3));
+        assert!(tasks.results()?.is_none());
+        assert_eq!(tasks.unfinished()?, [1, 2]);
+        tasks.redraw()?;
+        assert_eq!(run()?, 2);
+        assert_eq!(tasks.results()?.unwrap(), ndarray::arr1(&[0.0, 1.0, 2.0, 3.0]));
+        Ok(())
     }
 }

@@ -42,7 +42,8 @@ pub struct Tile<D> {
 }
 
 impl<D: Dimension> Tiling<D> {
-    /// Tiles of at most that many indices along each axis. No tile has more than the shape; 0 means all.
+    /// Tiles of at most that many indices along each axis. No tile has more than the shape; 0 means all, as does an axis
+    /// that is not said.
     ///
     /// ```
     /// use ndshm_array::Tiling;
@@ -51,15 +52,17 @@ impl<D: Dimension> Tiling<D> {
     /// assert_eq!(bands.iter().map(|t| t.ranges()[0].clone()).collect::<Vec<_>>(), [0..4, 4..8, 8..10]);
     /// ```
     pub fn new(shape: impl IntoDimension<Dim = D>, tile: impl IntoDimension<Dim = D>) -> Self {
-        let (shape, mut tile) = (shape.into_dimension(), tile.into_dimension());
-        for (most, &len) in tile.slice_mut().iter_mut().zip(shape.slice()) {
-            let wanted = if *most == 0 { len } else { (*most).min(len) };
+        let (shape, wanted) = (shape.into_dimension(), tile.into_dimension());
+        let mut tile = shape.clone();
+        let wanted = wanted.slice().iter().copied().chain(std::iter::repeat(0));
+        for (most, wanted) in tile.slice_mut().iter_mut().zip(wanted) {
+            let wanted = if wanted == 0 { *most } else { wanted.min(*most) };
             *most = wanted.max(1);
         }
         Self { shape, tile }
     }
 
-    /// How many tiles there are; 0 where the shape has no element.
+    /// How many tiles there are; 0 where the shape has no element. More than can be counted are `usize::MAX`.
     ///
     /// ```
     /// use ndshm_array::Tiling;
@@ -69,7 +72,7 @@ impl<D: Dimension> Tiling<D> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.counts().product()
+        self.counts().try_fold(1, usize::checked_mul).unwrap_or(usize::MAX)
     }
 
     /// Whether there are none.
@@ -118,6 +121,7 @@ impl<D: Dimension> Tiling<D> {
         (0..self.len()).map(|number| self.tile(number))
     }
 
+    /// Along each axis.
     fn counts(&self) -> impl Iterator<Item = usize> {
         self.shape.slice().iter().zip(self.tile.slice()).map(|(&len, &most)| len.div_ceil(most))
     }
@@ -141,11 +145,12 @@ impl<D: Dimension> Select<D> for Tile<D> {
     type Dim = D;
 
     fn part(&self, shape: &[usize]) -> Result<Selection, Outside> {
-        let outside = self.ranges.iter().zip(shape).position(|(range, &len)| range.end > len);
-        if let Some(axis) = outside {
-            let Range { start, end } = self.ranges[axis];
-            let asked = start.cast_signed()..end.cast_signed();
-            return Err(Outside { axis, asked, len: shape[axis] });
+        for (axis, &Range { start, end }) in self.ranges.iter().enumerate() {
+            // An axis that the array does not have has no indices.
+            let len = shape.get(axis).copied().unwrap_or(0);
+            if end > len {
+                return Err(Outside { axis, asked: start.cast_signed()..end.cast_signed(), len });
+            }
         }
         let axes = self.ranges.iter().map(|range| Progression::new(range.start, range.len(), 1));
         Ok(Selection::new(shape, axes))

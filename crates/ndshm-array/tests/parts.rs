@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::one_line;
 use ndarray::{IxDyn, ShapeBuilder, arr2, s};
-use ndshm_array::{ClaimError, SharedArray, SharedArray1, SharedArray2, SharedArray3};
+use ndshm_array::{ClaimError, SharedArray, SharedArray1, SharedArray2, SharedArray3, Tiling};
 use ndshm_testkit::Watchdog;
 
 type Test = Result<(), Box<dyn Error>>;
@@ -337,5 +337,70 @@ fn a_snapshot_is_of_one_moment_for_readers_too() -> Test {
         assert_eq!(p.parts()[0].part.to_string(), "[0..64, 2..4]");
         assert_eq!(p.into_inner().dim(), (64, 64));
     }
+    Ok(())
+}
+
+#[test]
+fn another_number_of_axes_is_an_error_and_poisons_nothing() -> Test {
+    let a = SharedArray::<f64, IxDyn>::zeros(IxDyn(&[4, 5]))?;
+    let cube = Tiling::new(IxDyn(&[4, 5, 2]), IxDyn(&[2, 2, 2]));
+    let refused = [
+        a.claim_mut(cube.tile(0)).map(drop).map_err(|e| e.without_guard()),
+        a.claim_mut(s![1..].as_ref()).map(drop).map_err(|e| e.without_guard()),
+        a.claim_many_mut([s![1..].as_ref()], LONG).map(drop).map_err(|e| e.without_guard()),
+        a.claim(s![1.., .., 0].as_ref()).map(drop).map_err(|e| e.without_guard()),
+    ];
+    for e in refused.map(Result::unwrap_err) {
+        assert!(matches!(e, ClaimError::OutOfBounds { .. }), "{e}");
+    }
+    a.write()?; // neither taken nor poisoned
+    a.claim_mut(Tiling::new(IxDyn(&[4]), IxDyn(&[3])).tile(1))?.fill(1.0); // whole rows
+    assert_eq!(a.read()?.sum(), 5.0);
+    Ok(())
+}
+
+/// One that waits for several parts is in nobody's way whom it waits for.
+#[test]
+fn who_has_what_others_wait_for_may_have_the_rest_of_it() -> Test {
+    let _watchdog = watchdog("the rest of what others wait for");
+    let a = SharedArray1::<f64>::zeros(10)?;
+    let mine = a.claim_mut(0..1)?;
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| a.claim_many_mut([0..1, 5..6], LONG).map(drop).is_ok());
+        while_others_wait();
+        let more = a.claim_mut_timeout(5..6, LONG).map(drop);
+        assert!(more.is_ok(), "{:?}", more.unwrap_err());
+        drop(mine);
+        assert!(waiter.join().unwrap());
+    });
+    Ok(())
+}
+
+#[test]
+fn a_snapshot_beside_a_busy_writer_ends_in_time() -> Test {
+    let _watchdog = watchdog("a snapshot");
+    let dir = ndshm_testkit::scratch();
+    let options = SharedArray1::<u64>::options().dir(dir.path());
+    // Long enough that nobody copies it between two claims.
+    let a = options.clone().name("busy").zeros(8 << 20)?;
+    // SAFETY: all who write to it make claims.
+    let reader = unsafe { options.read_only(true).open("busy") }?;
+    let over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            while !over.load(SeqCst) {
+                drop(a.claim_mut(..1).unwrap());
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let copied = reader.snapshot(Duration::from_millis(50));
+        assert!(matches!(
+            copied,
+            Ok(_) | Err(ClaimError::Busy { .. } | ClaimError::Overlap { .. })
+        ));
+        over.store(true, SeqCst);
+        writer.join().unwrap();
+    });
+    assert_eq!(reader.snapshot(LONG)?.len(), 8 << 20);
     Ok(())
 }

@@ -34,7 +34,9 @@ pub(crate) struct Purpose {
 /// A file that a name leads to for as long as this value holds its LIFECYCLE byte.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) fd: OwnedFd,
+    /// `None` once it was released.
+    fd: Option<OwnedFd>,
+    bytes: Bytes,
     pub(crate) facts: FileFacts,
 }
 
@@ -100,7 +102,8 @@ fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, H
         let fd = match sys::open_name(dir, file, purpose.writable) {
             Ok(fd) => fd,
             Err(source) => {
-                // What it is may be the reason.
+                // What it is may be the reason. (The name is looked at only now: opening a FIFO that somebody put there
+                // lets a writer of it go on, once.)
                 let found = look(dir, file)?.ok_or(HoldError::NotFound)?;
                 purpose.vet(&found).map_err(HoldError::Unfit)?;
                 if source.kind() == io::ErrorKind::NotFound {
@@ -116,12 +119,13 @@ fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, H
         } else if !sys::try_lock(fd.as_fd(), purpose.bytes, purpose.lock).map_err(os("lock it"))? {
             return Err(HoldError::Busy);
         }
+        let mut held = Held { fd: Some(fd), bytes: purpose.bytes, facts };
         let now = look(dir, file)?.ok_or(HoldError::NotFound)?;
         if SegmentId::of(&now) == SegmentId::of(&facts) {
             // The count before may be of a moment when this name was gone and a second one stood alone. The count now
             // may be of one whose second name is going: the kernel counts before it removes. Hardly ever both.
-            let links = facts.links.max(now.links);
-            return Ok(Held { fd, facts: FileFacts { links, ..now } });
+            held.facts = FileFacts { links: facts.links.max(now.links), ..now };
+            return Ok(held);
         }
     }
     Err(HoldError::Unstable)
@@ -138,9 +142,24 @@ pub(crate) fn look(dir: BorrowedFd<'_>, file: &Path) -> Result<Option<FileFacts>
 
 impl Held {
     /// Lets others take hold; the description goes on to be mapped.
-    pub(crate) fn release(self) -> io::Result<OwnedFd> {
-        sys::unlock(self.fd.as_fd(), LIFECYCLE)?;
-        Ok(self.fd)
+    pub(crate) fn release(mut self) -> io::Result<OwnedFd> {
+        sys::unlock(self.file(), LIFECYCLE)?;
+        Ok(self.fd.take().expect(WHOLE))
+    }
+
+    fn file(&self) -> BorrowedFd<'_> {
+        self.fd.as_ref().expect(WHOLE).as_fd()
+    }
+}
+
+const WHOLE: &str = "there until it is released, which consumes it";
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(fd) = &self.fd {
+            // Closing would do, but for a child forked meanwhile, which has the description as well.
+            let _ = sys::unlock(fd.as_fd(), self.bytes);
+        }
     }
 }
 
@@ -203,7 +222,7 @@ pub(crate) fn remove_only(place: &Place, victim: Victim) -> Result<bool, RemoveE
         Victim::Unkept(id) => found == id && !held.facts.sticky,
         // Asked while no one can attach. Whoever creates is marked as present before the name appears.
         Victim::Orphan(id) => {
-            let in_use = || sys::is_locked(held.fd.as_fd(), PRESENCE).unwrap_or(true);
+            let in_use = || sys::is_locked(held.file(), PRESENCE).unwrap_or(true);
             found == id && !held.facts.sticky && !in_use()
         }
     };
@@ -221,7 +240,7 @@ pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> 
     let os = |source| PersistError::Os { path: path(), source };
     match hold(place, purpose) {
         Ok(held) if SegmentId::of(&held.facts) == id => {
-            sys::mark_persistent(held.fd.as_fd()).map_err(os)
+            sys::mark_persistent(held.file()).map_err(os)
         }
         Ok(_) | Err(HoldError::NotFound | HoldError::Unfit(_)) => {
             Err(PersistError::Removed { path: path() })

@@ -5,7 +5,7 @@ mod common;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::{self, yield_now};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LIFECYCLE: i64 = (1 << 62) - 2;
 const PRESENCE: i64 = (1 << 62) - 1;
 
 ndshm_testkit::suite! {
-    roles: [racer, watcher, doomed, churner, keeper],
+    roles: [racer, watcher, doomed, churner, keeper, forker, opener],
     tests: [
         150 => one_of_many_creators_wins_and_openers_see_whole_segments,
         150 => killed_creators_leave_nothing_half_made,
@@ -27,6 +27,7 @@ ndshm_testkit::suite! {
         30 => a_slow_opener_gets_the_new_segment,
         30 => persist_and_removal_exclude_each_other,
         30 => presence_tells_the_living_from_the_orphaned,
+        60 => a_child_forked_meanwhile_holds_no_lock,
     ],
 }
 
@@ -381,4 +382,57 @@ fn presence_tells_the_living_from_the_orphaned() {
     drop(opened);
     assert!(!in_use());
     within(dir.path()).remove("a").unwrap();
+}
+
+fn a_child_forked_meanwhile_holds_no_lock() {
+    let dir = scratch();
+    Role::new("forker").arg(dir.path().display()).spawn().succeed(LONG);
+}
+
+/// Marks and drops segments in one thread, and forks in another children that do nothing and stay.
+fn forker() {
+    let dir = &arguments()[0];
+    let options = within(dir.as_ref());
+    let kept = options.create("kept", 64).unwrap();
+    let over = AtomicBool::new(false);
+    let mut children = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                kept.persist().unwrap();
+                // Dropping the creator of one that stays takes hold of it, and lets go.
+                drop(options.clone().persist(true).create("other", 64).unwrap());
+                assert!(options.open("other").unwrap().unlink().unwrap());
+            }
+        });
+        for _ in 0..200 {
+            // SAFETY: the child calls nothing but what a signal handler may.
+            match unsafe { libc::fork() } {
+                0 => {
+                    ndshm_testkit::die_with_parent();
+                    loop {
+                        // SAFETY: waits for a signal; touches no memory.
+                        unsafe { libc::pause() };
+                    }
+                }
+                pid => children.push(pid),
+            }
+            thread::sleep(Duration::from_micros(300));
+        }
+        over.store(true, SeqCst);
+    });
+    // Hangs where a child holds a lock that its parent has given up.
+    Role::new("opener").arg(dir).spawn().succeed(Duration::from_secs(20));
+    for pid in children {
+        // SAFETY: a child that was not reaped; no memory is touched.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        // SAFETY: the same; no status is asked for.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+    }
+}
+
+fn opener() {
+    let options = within(arguments()[0].as_ref());
+    drop(options.open("kept").unwrap());
+    options.remove("kept").unwrap();
 }

@@ -153,6 +153,10 @@ fn slice(elements: &[SliceInfoElem], shape: &[usize]) -> Result<Selection, Outsi
         };
         given.push(indices(element, axis, len)?);
     }
+    // ndarray demands one for each axis.
+    if let Some(&len) = shape.get(given.len()) {
+        return Err(Outside { axis: given.len(), asked: 0..len.cast_signed(), len });
+    }
     Ok(Selection::new(shape, given))
 }
 

@@ -258,8 +258,8 @@ impl<'a> ClaimTable<'a> {
                 State::Held(_) if by == me => {
                     return Err(Refused::Own { part: part.into(), held: held.into() });
                 }
-                State::Waiting(..) if self.waits_for(me, &(held, mode)) => {}
                 _ if found.blocked.is_some() => {}
+                State::Waiting(_, ticket) if self.waits_for(me, by, ticket) => {}
                 _ if members.is_alive(by.member) => {
                     let waits = matches!(state, State::Waiting(..));
                     let (part, held) = (part.into(), held.into());
@@ -276,12 +276,20 @@ impl<'a> ClaimTable<'a> {
         Ok(())
     }
 
-    /// Whether one who waits for `want` waits for a claim of that party, which therefore need not
-    /// wait for it.
-    fn waits_for(self, party: Party, want: &Want) -> bool {
-        self.entries().any(|(entry, state, by)| {
-            matches!(state, State::Held(mode) if by == party && mode.excludes(want.1))
-                && entry.part(self.shape).overlaps(&want.0)
+    /// Whether any of what `waiter` wants, since it drew that ticket, is kept from it by a claim of `party`, which
+    /// therefore need not wait for it.
+    fn waits_for(self, party: Party, waiter: Party, ticket: u64) -> bool {
+        let mut wanted = self.entries().filter_map(|(entry, state, by)| match state {
+            State::Waiting(mode, of) if by == waiter && of == ticket => {
+                Some((entry.part(self.shape), mode))
+            }
+            _ => None,
+        });
+        wanted.any(|(part, wanted)| {
+            self.entries().any(|(entry, state, by)| {
+                matches!(state, State::Held(mode) if by == party && mode.excludes(wanted))
+                    && entry.part(self.shape).overlaps(&part)
+            })
         })
     }
 
