@@ -243,6 +243,11 @@ impl<'a> ClaimTable<'a> {
                 State::Waiting(mode, _) => mode,
             };
             let poisoned = matches!(state, State::Poisoned { .. });
+            // Once somebody is in the way it matters no more who else is: with hundreds who wait for one part, each looks
+            // at all the others.
+            if found.blocked.is_some() && !poisoned && by != me {
+                continue;
+            }
             let in_the_way =
                 |(part, want): &Want| (poisoned || want.excludes(mode)) && !entry.is_apart(part);
             if !wants.iter().any(in_the_way) {
@@ -258,7 +263,6 @@ impl<'a> ClaimTable<'a> {
                 State::Held(_) if by == me => {
                     return Err(Refused::Own { part: part.into(), held: held.into() });
                 }
-                _ if found.blocked.is_some() => {}
                 State::Waiting(_, ticket) if self.waits_for(me, by, ticket) => {}
                 _ if members.is_alive(by.member) => {
                     let waits = matches!(state, State::Waiting(..));
