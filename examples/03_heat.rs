@@ -22,8 +22,8 @@ struct Options {
     /// Rows and columns of the plate
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = between::<usize>(8, 8000))]
     size: usize,
-    /// Steps
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    /// Steps, of which each brings the heat one row on
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = between::<usize>(0, 1_000_000_000))]
     steps: usize,
     /// Draw the plate there in the end
     #[arg(long, value_name = "OUT.png", value_parser = picture_path)]

@@ -34,13 +34,14 @@ struct Options {
 const MOST: u32 = 400;
 const TILE: (usize, usize) = (32, 32);
 
-/// The steps after which a point runs away, smoothed and as a root, for the eye; 0 in the set.
+/// The steps after which a point runs away, smoothed and as a fourth root, for the eye; 0 in the set.
 fn escape(x: f64, y: f64) -> f64 {
     let (mut re, mut im) = (0.0_f64, 0.0_f64);
     for step in 0..MOST {
         let (a, b) = (re * re, im * im);
         if a + b > 1e4 {
-            return (f64::from(step) + 1.0 - (a + b).ln().ln() / 2_f64.ln()).max(0.0).sqrt();
+            let smooth = f64::from(step) + 1.0 - (a + b).ln().ln() / 2_f64.ln();
+            return smooth.max(0.0).powf(0.25);
         }
         (re, im) = (a - b + x, 2.0 * re * im + y);
     }

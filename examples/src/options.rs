@@ -121,6 +121,8 @@ mod tests {
         assert!(!path.exists());
         let folder = picture_path(dir.path().to_str().unwrap()).unwrap_err();
         assert!(folder.ends_with("not a regular file; give the path of a file to write"));
+        assert!(picture_path("").unwrap_err().contains("not a regular file"));
+        assert!(picture_path(&format!("{}/new/", dir.path().display())).is_err());
         assert!(picture_path("/no/such/a.png").unwrap_err().contains("cannot be written"));
     }
 

@@ -14,7 +14,8 @@ fn the_job_is_done_whoever_dies() {
         assert_eq!(said.matches("was killed by SIGKILL").count(), 1, "{said}");
         assert_eq!(said.matches("put back as it was").count(), 1, "{said}");
         let (rows, columns) = (victim / 5 * 10, victim % 5 * 16); // 30 tiles of 10 x 16 in 60 x 80
-        let part = format!("rows {rows}..{}, columns {columns}..{}", rows + 10, columns + 16);
+        let part =
+            format!("died with [{rows}..{}, {columns}..{}] claimed", rows + 10, columns + 16);
         assert!(said.contains(&part), "no {part:?} in {said}");
 
         let line = said.lines().find_map(|line| line.strip_prefix("not done: ["));

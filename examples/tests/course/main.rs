@@ -35,13 +35,12 @@ fn all_of_the_course_is_there() {
         .collect();
     course.sort();
     assert_eq!(course.len(), 10); // nine, one of which is two programs
-    let pages = [folder.join("README.md"), folder.join("../docs/guide.md")]
-        .map(|page| std::fs::read_to_string(page).expect("a page"));
+    let page = |path: &str| std::fs::read_to_string(folder.join(path)).expect("a page");
+    let (readme, guide) = (page("README.md"), page("../docs/guide.md"));
     for file in course {
         let (number, name) = file.trim_end_matches(".rs").split_once('_').expect("NN_name.rs");
         common::example(name);
-        for page in &pages {
-            assert!(page.contains(&format!("--example {name}")), "no command of {number} {name}");
-        }
+        assert!(readme.contains(&format!("({file})")), "no {number} {name} in the README");
+        assert!(guide.contains(&format!("--example {name}")), "no {number} {name} in the guide");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -67,9 +68,8 @@ fn several_read_and_none_is_needed() {
 #[test]
 fn a_writer_is_killed() {
     let dir = names();
-    let mut writer = command("writer", &["--rows", "1000", "--pause", "5"], dir.path())
-        .spawn()
-        .expect("it starts");
+    let mut writer = command("writer", &["--rows", "1000", "--pause", "5"], dir.path());
+    let mut writer = writer.stdout(Stdio::null()).spawn().expect("it starts");
     until("the matrix is there", LIMIT, || path(&dir).exists());
     let reader = start("reader", &["--patience", "1"], &dir);
     thread::sleep(Duration::from_millis(200));

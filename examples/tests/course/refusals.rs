@@ -95,7 +95,8 @@ fn pictures_that_cannot_be_written() {
             (".", "not a regular file"),
             ("/dev/null", "not a regular file"),
             ("/proc/a.png", "cannot be written"),
-            ("", "cannot be written"),
+            ("", "not a regular file"),
+            ("new/", "not a regular file"),
         ] {
             // Refused before the work, which would take longer than this test waits.
             let arguments = ["--size", "8000", "--png", path];
