@@ -6,7 +6,7 @@ use common::{assert_empty, names};
 #[test]
 fn a_histogram_has_every_throw() {
     let dir = names();
-    for (workers, throws) in [(1, 1), (1, 1000), (3, 50_000)] {
+    for (workers, throws) in [(1, 1), (1, 1000), (3, 200_000)] {
         let arguments = ["--workers", &workers.to_string(), "--throws", &throws.to_string()];
         let said = run("histogram", &arguments, dir.path());
         let bins = said.lines().filter(|line| line.starts_with(' '));
@@ -17,7 +17,7 @@ fn a_histogram_has_every_throw() {
             .collect();
         assert_eq!(counts.iter().sum::<u64>(), workers * throws, "{said}");
         assert!(counts.len() <= 13, "{said}"); // four dice of 0 to 3
-        if throws == 50_000 {
+        if throws == 200_000 {
             assert_eq!(counts.iter().max(), Some(&counts[6]), "{said}");
         }
         assert!(said.ends_with(&format!("{} throws, all counted\n", workers * throws)), "{said}");
