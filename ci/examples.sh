@@ -91,8 +91,9 @@ picture wine.png
 (
     export NDSHM_DIR=$scratch # whatever tables others have
     course 06_writer.rs "$scratch/ndshm.table" &
+    writer=$! # now: a process substitution sets it anew
     course 06_reader.rs "[490, 491, 492, 493]"
-    wait $! || fail "the writer"
+    wait "$writer" || fail "the writer"
 )
 [ ! -e "$scratch/ndshm.table" ] || fail "the table is still there"
 course 07_killed_worker.rs "was killed by SIGKILL" "put back as it was" "every element is right"
