@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The examples as the README runs them, in release; the correlations against NumPy up to 20,000 x 300,
-# where python3 has it.
+# The examples as the README and their own first lines run them, in release; the correlations against NumPy up to
+# 20,000 x 300, where python3 has it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -67,6 +67,39 @@ PYTHON
 else
     echo "SKIPPED: correlations against NumPy: no python3 with NumPy"
 fi
+
+# The rest of the course, by the command that stands in the first lines of each; in $scratch, where the pictures go.
+manifest=$PWD/Cargo.toml
+course() { # the file; then what it has to print
+    local file=$1 words text=$scratch/$1.text
+    read -ra words < <(sed -n 's/^\/\/! `\(cargo run [^`]*\)`.*/\1/p' "examples/$file")
+    [ "${words[*]:0:4}" = "cargo run --release --example" ] || fail "no command in examples/$file"
+    echo "-- ${words[*]}"
+    (cd "$scratch" && timeout 300 cargo run --quiet --locked --manifest-path "$manifest" --package ndshm-examples "${words[@]:2}") |
+        tee "$text" || fail "examples/$file"
+    for part in "${@:2}"; do holds "$part" "$text"; done
+}
+picture() { [ "$(head -c 4 "$scratch/$1" | tail -c 3)" = PNG ] || fail "no picture $1"; }
+
+course 01_shared_matrix.rs "all are i + j"
+course 02_histogram.rs "400000 throws, all counted"
+course 03_heat.rs "mean temperature 0." "drawn: heat.png"
+picture heat.png
+course 04_matmul.rs "the product is right"
+course 05_correlation.rs "written: wine.png"
+picture wine.png
+(
+    export NDSHM_DIR=$scratch # whatever tables others have
+    course 06_writer.rs "$scratch/ndshm.table" &
+    writer=$! # now: a process substitution sets it anew
+    course 06_reader.rs "[490, 491, 492, 493]"
+    wait "$writer" || fail "the writer"
+)
+[ ! -e "$scratch/ndshm.table" ] || fail "the table is still there"
+course 07_killed_worker.rs "was killed by SIGKILL" "put back as it was" "every element is right"
+course 08_frames.rs "rank 0 made 200 of 200 frames" "rank 1 saw " "rank 2 saw "
+course 09_mandelbrot.rs "rank 3 did " "drawn: mandelbrot.png"
+picture mandelbrot.png
 
 left=$(find /dev/shm -maxdepth 1 -name "*$name*")
 [ -z "$left" ] || fail "left in /dev/shm: $left"

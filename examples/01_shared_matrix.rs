@@ -1,7 +1,7 @@
 //! The job that ndshm began with: P processes fill one n x n matrix in place, M[i, j] = i + j, and
 //! each then sees the rows of all.
 //!
-//! `cargo run --release --example shared_matrix -- --help`
+//! `cargo run --release --example shared_matrix`
 
 use std::ops::Range;
 use std::process::{ExitCode, id};

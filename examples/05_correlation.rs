@@ -1,7 +1,7 @@
 //! The correlation of every two columns of a table, computed in P processes over shared memory:
 //! what `numpy.corrcoef(x, rowvar=False)` gives.
 //!
-//! `cargo run --release --example correlation -- --help`
+//! `cargo run --release --example correlation -- --png wine.png`
 
 use std::process::ExitCode;
 use std::time::Instant;

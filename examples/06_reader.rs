@@ -1,60 +1,65 @@
-//! The other of two programs that share a matrix by its name: see `writer`.
+//! The other of two programs that share a matrix by its name: prints what `writer` writes. Either may be started first.
 //!
 //! `cargo run --release --example reader`
 
 use std::process::ExitCode;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ndshm::array::OpenError;
+use ndshm::buffer::OpenError::NotFound;
 use ndshm::prelude::*;
-use ndshm_examples::{exit_code, parse};
+use ndshm_examples::{complain, exit_code, options::between, parse, say};
 
 /// Prints each row of a named matrix as soon as it is there.
 #[derive(Debug, Parser)]
 #[command(
     name = "reader",
-    after_help = "Exit status: 0 all rows were seen, 1 they did not come, 2 there is no such matrix."
+    after_help = "Exit status: 0 all rows were seen, 1 the next one did not come, 2 bad input, or there is no such matrix."
 )]
 struct Options {
-    /// The name
+    /// The name of the matrix
     #[arg(long, default_value = "table")]
     name: String,
-    /// Seconds to wait for the matrix, and for each row
-    #[arg(long, value_name = "S", default_value_t = 10)]
+    /// Seconds to wait for the matrix, and then for each row
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = between::<u64>(0, 3600))]
     patience: u64,
 }
 
-fn open(options: &Options) -> ndshm::Result<SharedArray2<f64>> {
+fn open(name: &str, patience: Duration) -> ndshm::Result<SharedArray2<f64>> {
     let start = Instant::now();
     loop {
-        // SAFETY: whoever writes to it is `writer`, through ndshm.
-        match unsafe { SharedArray2::<f64>::open(&options.name) } {
-            Err(e) if start.elapsed().as_secs() >= options.patience => return Err(e.into()),
-            Err(OpenError::Buffer(_)) => std::thread::sleep(Duration::from_millis(50)),
+        // SAFETY: who else writes to it is `writer`, which does so through ndshm.
+        match unsafe { SharedArray2::open(name) } {
+            // Not yet. What can be opened is whole: no one sees a matrix half made.
+            Err(OpenError::Buffer(NotFound { .. })) if start.elapsed() < patience => {
+                sleep(Duration::from_millis(20));
+            }
             opened => return Ok(opened?),
         }
     }
 }
 
 fn run(options: &Options) -> ndshm::Result<bool> {
-    let table = open(options)?;
-    let (mut shown, patience) = (0, Duration::from_secs(options.patience));
-    while shown < table.nrows() {
-        // Rows are published in order: version n says that the first n are there.
-        let Some(version) = table.wait_newer(shown as u64, patience)? else {
-            println!("no row {shown} in {} s; did the writer die?", options.patience);
+    let patience = Duration::from_secs(options.patience);
+    let table = open(&options.name, patience)?;
+    let mut seen = 0;
+    while seen < table.nrows() {
+        // The writer publishes after each row: version 3 says that the first three rows are there.
+        let Some(version) = table.wait_newer(seen as u64, patience)? else {
+            complain(format!("row {seen} did not come in {patience:?}; is the writer dead?"));
             return Ok(false);
         };
-        let version = (version as usize).min(table.nrows());
-        for row in table.claim_timeout(shown..version, patience)?.rows() {
-            println!("{row}");
+        let there = (version as usize).min(table.nrows());
+        for row in table.claim(seen..there)?.rows() {
+            say!("{row}")?;
         }
-        shown = version;
+        seen = there;
     }
     Ok(true)
 }
 
 fn main() -> ExitCode {
-    exit_code(run(&parse()))
+    exit_code(run(&parse())) // no `ndshm::init()`: it starts no workers
 }

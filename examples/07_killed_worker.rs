@@ -1,24 +1,30 @@
-//! A worker is killed in the midst of its work, and the job is done all the same: what it had begun is known, mended,
-//! and done again.
+//! A worker is killed in the midst of its work, and the job is done all the same: what the dead one had begun is known, is put
+//! back, and is done again.
 //!
 //! `cargo run --release --example killed_worker`
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::thread::{park, sleep};
+use std::time::Duration;
 
 use clap::Parser;
 use ndarray::{Array2, s};
 use ndshm::prelude::*;
-use ndshm_examples::{exit_code, parse};
+use ndshm_examples::options::{between, workers};
+use ndshm_examples::{exit_code, parse, say};
 
-/// Squares every element of a matrix in place, by tiles; one worker kills itself on the way.
+/// Squares every element of a matrix in place, by tiles in P processes, one of which kills itself on the way.
 #[derive(Debug, Parser)]
-#[command(name = "killed_worker", after_help = "Exit status: 0 the result is right, 1 it is not.")]
+#[command(
+    name = "killed_worker",
+    after_help = "Exit status: 0 the result is right, 1 it is not, or another worker failed, 2 bad input."
+)]
 struct Options {
     /// Worker processes
-    #[arg(long, value_name = "P", default_value_t = 4)]
+    #[arg(long, value_name = "P", default_value_t = 4, value_parser = workers)]
     workers: usize,
-    /// The rank of the one that is killed
-    #[arg(long, value_name = "RANK", default_value_t = 1)]
+    /// The tile, of 30: whoever has squared half of it is killed
+    #[arg(long, value_name = "TILE", default_value_t = 7, value_parser = between::<usize>(0, 29))]
     victim: usize,
 }
 
@@ -27,25 +33,26 @@ const TILE: (usize, usize) = (10, 16);
 
 type Arguments = (SharedArray2<f64>, Tasks<f64>, Option<usize>);
 
-fn square(w: &Worker, (m, tiles, victim): Arguments) -> ndshm::Result<usize> {
+/// What each process runs: draws tiles until there are none. Returns how many it did.
+fn square(_: &Worker, (m, tiles, victim): Arguments) -> ndshm::Result<usize> {
     let tiling = Tiling::new(m.dim(), TILE);
     tiles.run(|number| {
         let mut tile = m.claim_mut(tiling.tile(number))?;
         for (n, x) in tile.iter_mut().enumerate() {
-            if victim == Some(w.rank()) && n == 70 {
-                kill_myself(); // SIGKILL: nothing can be said or done any more
+            if victim == Some(number) && n == TILE.0 * TILE.1 / 2 {
+                kill_myself();
             }
             *x *= *x;
         }
-        std::thread::sleep(std::time::Duration::from_millis(5)); // work, so that all get some
+        sleep(Duration::from_millis(5)); // as if it were work, so that each gets some
         Ok::<_, ndshm::Error>(tile.sum())
     })
 }
 
+/// SIGKILL: nothing can be said, let go of or tidied up any more.
 fn kill_myself() {
-    let me = std::process::id().to_string();
-    let _ = std::process::Command::new("kill").args(["-9", &me]).status();
-    std::thread::park(); // until it arrives
+    let _ = Command::new("sh").args(["-c", "kill -9 $PPID"]).status();
+    park(); // until it arrives
 }
 
 fn run(options: &Options) -> ndshm::Result<bool> {
@@ -54,31 +61,33 @@ fn run(options: &Options) -> ndshm::Result<bool> {
     let tiles = Tasks::new(Tiling::new(m.dim(), TILE).len())?;
     let workers = Workers::new(options.workers);
 
-    match workers.run(square, &(m.clone(), tiles.clone(), Some(options.victim))) {
-        Ok(_) => println!("nobody died: there is no rank {}", options.victim),
-        Err(e @ RunError::Failed { .. }) => println!("{e}"),
-        Err(e) => return Err(ndshm::Error::other(e)),
+    // Once, with a death.
+    let first = workers.run(square, &(m.clone(), tiles.clone(), Some(options.victim)));
+    match first {
+        Err(e @ RunError::Failed { .. }) => say!("{e}")?, // who died, and of what
+        other => drop(other?),
     }
-    println!("not done: tiles {:?}", tiles.unfinished()?);
+    say!("not done: {:?}", tiles.unfinished()?)?;
 
-    // What the dead one had claimed is half-changed. Nothing else is: all others were let go of.
+    // What the dead one had claimed is half squared, and nothing else is.
     if let Err(ClaimError::Poisoned(poisoned)) = m.write() {
-        let left: Vec<_> = poisoned.parts().to_vec();
+        let parts = poisoned.parts().to_vec();
         let mut whole = poisoned.into_inner();
-        for part in left {
-            println!("{part}: put back as it was");
-            let [rows, columns] = [0, 1].map(|axis| part.part.slice(axis));
+        for left in parts {
+            say!("{left}: put back as it was")?;
+            let (rows, columns) = (left.part.slice(0), left.part.slice(1));
             whole.slice_mut(s![rows, columns]).assign(&original.slice(s![rows, columns]));
         }
         whole.clear_poison()?;
     }
-    tiles.redraw()?; // those that are not done
+
+    // Again, with what is not done.
+    tiles.redraw()?;
     let done: usize = workers.run(square, &(m.clone(), tiles.clone(), None))?.into_iter().sum();
-    println!("done again: {done}");
+    say!("done in a second run: {done}")?;
 
     let right = *m.read()? == &original * &original;
-    let sum = tiles.results()?.map(|sums| sums.sum());
-    println!("the sum is {:?}, every element is {}", sum, if right { "right" } else { "WRONG" });
+    say!("every element is {}", if right { "right" } else { "WRONG" })?;
     Ok(right)
 }
 

@@ -3,8 +3,18 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, Write, stderr, stdout};
 
-/// Prints a text, as a whole. A reader that wants no more of it (`| head -1`) is no error.
-pub(crate) fn print(text: &str) -> ndshm::Result<()> {
+/// Prints a line as `println!` does. A reader that wants no more of it (`| head -1`) is no error.
+#[macro_export]
+macro_rules! say {
+    ($($text:tt)*) => { $crate::print(&format!("{}\n", format_args!($($text)*))) };
+}
+
+/// Prints a text, as a whole. A reader that wants no more of it is no error.
+///
+/// # Errors
+///
+/// It cannot be written, the disk being full, say.
+pub fn print(text: &str) -> ndshm::Result<()> {
     let mut out = stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(ndshm::Error::other(format!(
@@ -15,7 +25,7 @@ pub(crate) fn print(text: &str) -> ndshm::Result<()> {
 }
 
 /// Says what went wrong.
-pub(crate) fn complain(error: impl Display) {
+pub fn complain(error: impl Display) {
     // Where nobody listens there is nobody to tell.
     let _ = writeln!(stderr(), "error: {error}");
 }

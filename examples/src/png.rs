@@ -26,6 +26,14 @@ impl Output {
                 return Err(PlotError::NotAFile { path: path.to_path_buf() });
             }
             Ok(_) => fs::canonicalize(path).map_err(write_error)?,
+            // An empty path, and one that ends as that of a folder does, can be given to no file.
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && (path.file_name().is_none()
+                        || path.as_os_str().as_encoded_bytes().ends_with(b"/")) =>
+            {
+                return Err(PlotError::NotAFile { path: path.to_path_buf() });
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => path.to_path_buf(),
             Err(error) => return Err(write_error(error)),
         };
