@@ -353,7 +353,7 @@ fn another_number_of_axes_is_an_error_and_poisons_nothing() -> Test {
     for e in refused.map(Result::unwrap_err) {
         assert!(matches!(e, ClaimError::OutOfBounds { .. }), "{e}");
     }
-    a.write()?; // neither taken nor poisoned
+    drop(a.write()?); // neither taken nor poisoned
     a.claim_mut(Tiling::new(IxDyn(&[4]), IxDyn(&[3])).tile(1))?.fill(1.0); // whole rows
     assert_eq!(a.read()?.sum(), 5.0);
     Ok(())
