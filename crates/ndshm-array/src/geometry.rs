@@ -71,11 +71,7 @@ pub(crate) fn of_segment<T: Element, D: Dimension>(
 }
 
 /// The shape with the rows that an array to append to has room for; of another array, just its shape.
-fn with_room<T, D: Dimension>(
-    segment: &Segment,
-    dim: &D,
-    order: Order,
-) -> Result<D, FormatError> {
+fn with_room<T, D: Dimension>(segment: &Segment, dim: &D, order: Order) -> Result<D, FormatError> {
     let area = segment.append_area(dim.ndim());
     let Some(capacity) = area.and_then(AppendArea::capacity) else { return Ok(dim.clone()) };
     let damaged = FormatError::Damaged("the number of rows that it has room for is not possible");

@@ -77,7 +77,9 @@ fn what_cannot_be_made() {
     let options = AppendArray2::<u8>::options();
     assert!(why(options.with_capacity((4, 3).f()).map(drop)).contains(".f()"));
     assert!(why(options.with_capacity((100_000_000, 0)).map(drop)).contains("99999999"));
-    assert!(why(options.with_capacity_from(1, &Array2::zeros((2, 3))).map(drop)).contains("more rows"));
+    assert!(
+        why(options.with_capacity_from(1, &Array2::zeros((2, 3))).map(drop)).contains("more rows")
+    );
     assert!(why(AppendArray::<u8, _>::with_capacity(()).map(drop)).contains("no axis"));
     let most = options.with_capacity((99_999_999, 0)).expect("no bytes");
     assert_eq!(most.capacity(), 99_999_999);
@@ -176,7 +178,10 @@ fn one_that_is_not_appended_to_is_refused() -> Test {
     let error = unsafe { AppendArray1::<f64>::open(&name) }.unwrap_err();
     one_line(&error, &[&name.file().display().to_string(), "SharedArray"]);
     // SAFETY: as above.
-    assert!(matches!(unsafe { AppendArray2::<f64>::open(&name) }, Err(OpenError::Dimensions { .. })));
+    assert!(matches!(
+        unsafe { AppendArray2::<f64>::open(&name) },
+        Err(OpenError::Dimensions { .. })
+    ));
     Ok(())
 }
 
@@ -206,7 +211,8 @@ fn damage_is_an_error() -> Test {
     let plain = || unsafe { SharedArray2::<f64>::open(&name) };
     let mut rng = Rng::of_this_run();
     let random = (0..500).map(|_| rng.next().to_le_bytes());
-    let chosen = [*b"nonsense", *b"      51", *b"99999999", *b"        ", [0; 8], [0xff; 8], *b"      -1"];
+    let chosen =
+        [*b"nonsense", *b"      51", *b"99999999", *b"        ", [0; 8], [0xff; 8], *b"      -1"];
     for bad in random.chain(chosen) {
         file.write_all_at(&bad, field)?;
         let error = log.nrows().expect_err("no number");

@@ -173,7 +173,9 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         let why = match room.slice_mut().first_mut() {
             None => Some("it has no axis; give it one"),
             Some(there) if *there > capacity => Some("there are more rows than that already"),
-            Some(_) if capacity > MOST_ROWS => Some("its header has room for 99999999 rows at most"),
+            Some(_) if capacity > MOST_ROWS => {
+                Some("its header has room for 99999999 rows at most")
+            }
             Some(there) => {
                 *there = capacity;
                 None

@@ -58,7 +58,9 @@ mod tests {
             assert_eq!(NpyHeader::format_slowest_axis(n).and_then(parse), Some(n));
         }
         assert_eq!(NpyHeader::format_slowest_axis(MOST_ROWS + 1), None);
-        for bad in [b"        ", b"1       ", b"   1 2  ", b"      -1", b"\0\0\0\0\0\0\01", b"    0x10"] {
+        for bad in
+            [b"        ", b"1       ", b"   1 2  ", b"      -1", b"\0\0\0\0\0\0\01", b"    0x10"]
+        {
             assert_eq!(parse(*bad), None, "{}", bad.escape_ascii());
         }
     }

@@ -264,7 +264,11 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
     /// assert_eq!(log.wait_longer(2, Duration::ZERO)?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn wait_longer(&self, rows: usize, timeout: Duration) -> Result<Option<usize>, AppendError> {
+    pub fn wait_longer(
+        &self,
+        rows: usize,
+        timeout: Duration,
+    ) -> Result<Option<usize>, AppendError> {
         let deadline = Instant::now().checked_add(timeout);
         loop {
             // Before the look at the length: what is published after it ends the wait.
@@ -273,8 +277,8 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
             if there > rows {
                 return Ok(Some(there));
             }
-            let left =
-                deadline.map_or(SLICE, |at| at.saturating_duration_since(Instant::now()).min(SLICE));
+            let left = deadline
+                .map_or(SLICE, |at| at.saturating_duration_since(Instant::now()).min(SLICE));
             let newer = self.inner.wait_newer(version, left).map_err(|_| AppendError::Forked)?;
             if newer.is_none() && left < SLICE {
                 return Ok(Some(self.nrows()?).filter(|&there| there > rows));

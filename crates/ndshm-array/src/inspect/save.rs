@@ -61,7 +61,8 @@ impl SegmentFile {
         }
         let mut claimed = array.shape.clone();
         let area = segment.append_area(claimed.len());
-        if let (Some(rows), Some(room)) = (claimed.first_mut(), area.and_then(AppendArea::capacity)) {
+        if let (Some(rows), Some(room)) = (claimed.first_mut(), area.and_then(AppendArea::capacity))
+        {
             *rows = usize::try_from(room).unwrap_or(usize::MAX).max(*rows);
         }
         let (table, members) = segment.claims(&claimed).ok_or_else(no_claims)?;

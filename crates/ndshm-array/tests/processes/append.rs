@@ -100,8 +100,8 @@ pub(crate) fn every_row_is_there_once_and_whole() {
     let total = (APPENDERS * EACH) as usize;
     let options = AppendArray2::<u64>::options().name(&*name);
     let log = options.with_capacity((total, COLUMNS)).expect("room");
-    let watchers = [true, false]
-        .map(|ro| Role::new("append::watcher").arg(&*name).arg(ro).arg(total).spawn());
+    let watchers =
+        [true, false].map(|ro| Role::new("append::watcher").arg(&*name).arg(ro).arg(total).spawn());
     let appenders = (1..=APPENDERS)
         .map(|id| Role::new("append::appender").arg(&*name).arg(id).arg(EACH).spawn());
     for mut child in appenders.collect::<Vec<_>>().into_iter().chain(watchers) {
