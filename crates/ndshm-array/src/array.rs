@@ -55,9 +55,6 @@ pub struct SharedArray<T, D> {
     /// 1. `dim`, laid out in `order`, fits the data of `segment`: checked once, at creation or
     ///    attach.
     dim: D,
-    /// The shape that the table of claims goes by: `dim`, but for the first axis of an array that is appended to. Claims by way
-    /// of a handle that was made when it was shorter are of the same table.
-    claimed: D,
     order: Order,
     elements: PhantomData<fn() -> T>,
 }
@@ -67,35 +64,19 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     pub(crate) fn attach(buffer: SharedBuffer) -> Result<Self, OpenError> {
         let label = label(&buffer);
         let segment = Segment::attach(buffer, Kind::Array).map_err(|e| e.of(label.clone()))?;
-        let (dim, claimed, order) = geometry::of_segment::<T, D>(&segment, &label)?;
-        Ok(Self::from_parts(segment, dim, claimed, order))
+        let (dim, order) = geometry::of_segment::<T, D>(&segment, &label)?;
+        Ok(Self::from_parts(segment, dim, order))
     }
 
-    pub(crate) const fn from_parts(
-        segment: Arc<Segment>,
-        dim: D,
-        claimed: D,
-        order: Order,
-    ) -> Self {
-        Self { segment, dim, claimed, order, elements: PhantomData }
+    pub(crate) const fn from_parts(segment: Arc<Segment>, dim: D, order: Order) -> Self {
+        Self { segment, dim, order, elements: PhantomData }
     }
 
-    /// The shape that the table of claims goes by.
-    pub(crate) fn claimed(&self) -> &[usize] {
-        self.claimed.slice()
-    }
-
-    /// The same array, as one of so many rows: no more than there is room for, in C order.
+    /// The same array as one of so many rows; for the caller to know that they fit the data, and that the order is C.
     pub(crate) fn with_rows(&self, rows: usize) -> Self {
-        let mut dim = self.claimed.clone();
+        let mut dim = self.dim.clone();
         dim[0] = rows;
-        Self::from_parts(Arc::clone(&self.segment), dim, self.claimed.clone(), self.order)
-    }
-
-    /// Whether rows may be appended to it, by whoever has it as an [`AppendArray`](crate::AppendArray).
-    pub(crate) fn is_appended_to(&self) -> bool {
-        let area = self.segment.append_area(self.ndim());
-        area.is_some_and(|area| area.capacity().is_some())
+        Self::from_parts(Arc::clone(&self.segment), dim, self.order)
     }
 
     pub(crate) fn segment(&self) -> &Segment {
@@ -364,7 +345,6 @@ impl<T, D: Clone> Clone for SharedArray<T, D> {
         Self {
             segment: Arc::clone(&self.segment),
             dim: self.dim.clone(),
-            claimed: self.claimed.clone(),
             order: self.order,
             elements: PhantomData,
         }

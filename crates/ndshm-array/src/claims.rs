@@ -464,8 +464,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         guard: impl Fn(S, Claim<'a>) -> G,
     ) -> ClaimResult<[G; N]> {
         let shape = self.shape();
-        let claimed = self.claimed();
-        let (table, members) = self.segment().claims(claimed).ok_or(ClaimError::ReadOnly)?;
+        let (table, members) = self.segment().claims(shape).ok_or(ClaimError::ReadOnly)?;
         // Filled in place: they are large, and moving them takes a good part of the time of a claim.
         let mut wants: [Want; N] = [(Selection::NOTHING, mode); N];
         for ((want, _), part) in wants.iter_mut().zip(&parts) {
@@ -480,7 +479,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let mut granted = at.into_iter();
         let guards = parts.map(|part| {
             let index = granted.next().expect("as many as parts");
-            guard(part, Claim::new(self.segment(), claimed, index, mode))
+            guard(part, Claim::new(self.segment(), shape, index, mode))
         });
         if poison.is_empty() {
             return Ok(guards);

@@ -2,7 +2,6 @@
 
 use ndarray::{Array, Dimension, IxDyn, ShapeBuilder};
 
-use crate::append::{AppendArea, MOST_ROWS};
 use crate::element::Element;
 use crate::error::{CreateError, OpenError};
 use crate::format::FormatError;
@@ -32,12 +31,11 @@ pub(crate) fn split<T, D: Dimension>(
     Ok((dim, if c { Order::C } else { Order::F }))
 }
 
-/// Checks the header of an array's segment, once; nothing of it is read again, but for the number of rows that are appended.
-/// The shape, that which the table of claims goes by, and the order.
+/// Checks the header of an array's segment, once; nothing of it is read again.
 pub(crate) fn of_segment<T: Element, D: Dimension>(
     segment: &Segment,
     label: &str,
-) -> Result<(D, D, Order), OpenError> {
+) -> Result<(D, Order), OpenError> {
     let label = || label.to_owned();
     let bad = |source| OpenError::Header { segment: label(), source };
     let mut bytes = [0; HEADER_LEN];
@@ -65,22 +63,5 @@ pub(crate) fn of_segment<T: Element, D: Dimension>(
         found: header.shape.clone(),
         expected: D::NDIM.unwrap_or_default(),
     })?;
-    let claimed = with_room::<T, D>(segment, &dim, header.order)
-        .map_err(|source| OpenError::Format { segment: label(), source })?;
-    Ok((dim, claimed, header.order))
-}
-
-/// The shape with the rows that an array to append to has room for; of another array, just its shape.
-fn with_room<T, D: Dimension>(segment: &Segment, dim: &D, order: Order) -> Result<D, FormatError> {
-    let area = segment.append_area(dim.ndim());
-    let Some(capacity) = area.and_then(AppendArea::capacity) else { return Ok(dim.clone()) };
-    let damaged = FormatError::Damaged("the number of rows that it has room for is not possible");
-    let capacity = usize::try_from(capacity).ok().filter(|&n| n <= MOST_ROWS);
-    let Some(capacity) = capacity.filter(|_| dim.ndim() > 0 && order == Order::C) else {
-        return Err(damaged);
-    };
-    let mut claimed = dim.clone();
-    claimed[0] = capacity;
-    let fits = bytes_of::<T>(claimed.slice()).is_ok_and(|n| n <= segment.places().data_len);
-    if fits && dim[0] <= capacity { Ok(claimed) } else { Err(damaged) }
+    Ok((dim, header.order))
 }

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::append::AppendArray;
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::OpenError;
@@ -91,7 +92,7 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
             (mine, found) if mine == found => Ok(array),
             // Rows were appended since: the handle is of those that were there.
             ([rows, row @ ..], [found, same @ ..])
-                if rows < found && row == same && array.is_appended_to() =>
+                if rows < found && row == same && AppendArray::is_made_of(&array) =>
             {
                 Ok(array.with_rows(*rows))
             }
@@ -126,7 +127,7 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
 /// fails while the calling thread holds a claim of the array: the workers would wait for it.
 impl<T: Element, D: Dimension> Serialize for SharedArray<T, D> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let claims = self.segment().claims(self.claimed());
+        let claims = self.segment().claims(self.shape());
         if passing::is_collecting()
             && claims.is_some_and(|(table, members)| table.held_by_this_thread(members))
         {

@@ -376,7 +376,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         let segment = self.make_segment(size, dim.slice(), order, |file, at| {
             init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
         })?;
-        Ok(SharedArray::from_parts(segment, dim.clone(), dim, order))
+        Ok(SharedArray::from_parts(segment, dim, order))
     }
 
     /// A segment with `size` bytes of data, whose header says that shape; `init` fills the rest before anybody else can see it.

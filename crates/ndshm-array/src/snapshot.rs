@@ -50,11 +50,12 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         }
         let deadline = Instant::now().checked_add(timeout);
         let shape = self.shape();
-        let table = self.segment().claim_table(self.claimed()).ok_or(ClaimError::ReadOnly)?;
+        let table = self.segment().claim_table(shape).ok_or(ClaimError::ReadOnly)?;
         let all = Selection::whole(shape);
         loop {
             let before = table.granted();
             let (mut poison, mut writer) = (Vec::new(), None);
+            // Rows that were appended since this handle was made are none of its own.
             for (part, state, by) in table.written().filter(|(part, ..)| part.overlaps(&all)) {
                 let holder = self.holder(by).ok_or(ClaimError::ReadOnly)?;
                 let panicked = match state {

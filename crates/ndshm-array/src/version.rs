@@ -41,7 +41,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn publish(&self) -> Result<u64, ClaimError<()>> {
-        let claims = self.segment().claims(self.claimed());
+        let claims = self.segment().claims(self.shape());
         let (table, members) = claims.ok_or(ClaimError::ReadOnly)?;
         if !members.is_mine() {
             return Err(ClaimError::Forked);
@@ -81,7 +81,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// ```
     pub fn wait_newer(&self, seen: u64, timeout: Duration) -> Result<Option<u64>, ClaimError<()>> {
         let deadline = Instant::now().checked_add(timeout);
-        let claims = self.segment().claims(self.claimed());
+        let claims = self.segment().claims(self.shape());
         if claims.is_some_and(|(_, members)| !members.is_mine()) {
             return Err(ClaimError::Forked);
         }
@@ -105,6 +105,6 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     }
 
     fn table(&self) -> Option<ClaimTable<'_>> {
-        self.segment().claim_table(self.claimed())
+        self.segment().claim_table(self.shape())
     }
 }

@@ -93,10 +93,18 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
     pub(super) fn of(array: &SharedArray<T, D>) -> Result<Self, OpenError> {
         let buffer = array.segment().buffer();
         let refused = |why| Err(OpenError::Append { segment: label(buffer), why });
-        if !array.is_appended_to() {
+        let Some(capacity) = Self::capacity_of(array) else {
             return refused("it was made without a capacity; open it as a SharedArray");
+        };
+        let mut shape = array.shape().to_vec();
+        let possible = shape.first_mut().zip(capacity).is_some_and(|(rows, capacity)| {
+            let there = std::mem::replace(rows, capacity);
+            (there..=MOST_ROWS).contains(&capacity) && array.order() == Order::C
+        });
+        let data_len = array.segment().places().data_len;
+        if !possible || bytes_of::<T>(&shape).map_or(true, |needed| needed > data_len) {
+            return refused("the capacity that it names is not possible; make it anew");
         }
-        let shape = array.claimed().to_vec();
         let inner = array.with_rows(shape[0]);
         let header = NpyHeader { dtype: T::DTYPE.clone(), order: Order::C, shape };
         let (Some(field), Ok(mut expected)) = (header.slowest_axis_field(), header.encode()) else {
@@ -112,6 +120,18 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
         }
         let length = Length { offset: field.start, capacity: inner.nrows() };
         Ok(Self { inner, length })
+    }
+
+    /// What the segment says of the capacity: `None` where it is of an array that is not appended to, `Some(None)` where it
+    /// is no number of rows.
+    fn capacity_of(array: &SharedArray<T, D>) -> Option<Option<usize>> {
+        let area = array.segment().append_area(array.ndim())?;
+        area.capacity().map(|capacity| usize::try_from(capacity).ok())
+    }
+
+    /// Whether rows may be appended to that array.
+    pub(crate) fn is_made_of(array: &SharedArray<T, D>) -> bool {
+        Self::capacity_of(array).is_some()
     }
 }
 
@@ -194,7 +214,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
             data.iter_mut().zip(rows.view().into_dyn()).for_each(|(to, from)| *to = *from);
             Ok::<(), CreateError>(())
         })?;
-        let array = SharedArray::from_parts(segment, there, room, Order::C);
+        let array = SharedArray::from_parts(segment, there, Order::C);
         AppendArray::of(&array).map_err(|e| CreateError::System(std::io::Error::other(e)))
     }
 

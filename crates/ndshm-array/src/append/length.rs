@@ -9,7 +9,7 @@ use crate::npy::NpyHeader;
 use crate::segment::label;
 
 /// The most rows that the field of the header has digits for.
-pub(crate) const MOST_ROWS: usize = 99_999_999;
+pub(super) const MOST_ROWS: usize = 99_999_999;
 
 /// Where the number stands, and what it may be.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ mod tests {
         }
         assert_eq!(NpyHeader::format_slowest_axis(MOST_ROWS + 1), None);
         for bad in
-            [b"        ", b"1       ", b"   1 2  ", b"      -1", b"\0\0\0\0\0\0\01", b"    0x10"]
+            [b"        ", b"1       ", b"   1 2  ", b"      -1", b"\0\0\0\0\0\0\0\x31", b"    0x10"]
         {
             assert_eq!(parse(*bad), None, "{}", bad.escape_ascii());
         }

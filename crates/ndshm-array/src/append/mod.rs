@@ -19,7 +19,6 @@ pub(crate) use area::AppendArea;
 pub use error::{AppendError, LengthError};
 pub use handle::AppendHandle;
 use length::Length;
-pub(crate) use length::MOST_ROWS;
 
 use crate::array::SharedArray;
 use crate::element::Element;

@@ -9,7 +9,6 @@ use ndshm_buffer::SharedBuffer;
 
 use super::error::WholeError;
 use super::file::{Contents, SegmentFile};
-use crate::append::AppendArea;
 use crate::claim::{Claim, Mode, Patience, PoisonedPart, Selection};
 use crate::error::SaveError;
 use crate::format::Kind;
@@ -59,17 +58,11 @@ impl SegmentFile {
         if Some(segment.instance()) != self.instance() {
             return Err(crate::error::OpenError::Replaced { segment: label }.into());
         }
-        let mut claimed = array.shape.clone();
-        let area = segment.append_area(claimed.len());
-        if let (Some(rows), Some(room)) = (claimed.first_mut(), area.and_then(AppendArea::capacity))
-        {
-            *rows = usize::try_from(room).unwrap_or(usize::MAX).max(*rows);
-        }
-        let (table, members) = segment.claims(&claimed).ok_or_else(no_claims)?;
+        let (table, members) = segment.claims(&array.shape).ok_or_else(no_claims)?;
         let (wants, mut at) = ([(Selection::whole(&array.shape), Mode::Shared)], [0]);
-        let granted = table.claim(members, &wants, &mut at, Patience::timeout(timeout));
-        let poison = granted.map_err(|e| WholeError::Claim(e.explain(&wants, members)))?;
-        let claim = Claim::new(&segment, &claimed, at[0], Mode::Shared);
+        let claimed = table.claim(members, &wants, &mut at, Patience::timeout(timeout));
+        let poison = claimed.map_err(|e| WholeError::Claim(e.explain(&wants, members)))?;
+        let claim = Claim::new(&segment, &array.shape, at[0], Mode::Shared);
         let parts: Vec<_> = poison.iter().map(|poison| poison.explain(members)).collect();
         let result = f(&parts);
         drop(claim);

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use ndshm_array::{AppendArray2, AppendError};
-use ndshm_testkit::{Child, Rng, Role, SharedMemory, arguments, until};
+use ndshm_testkit::{Child, Rng, Role, SharedMemory, arguments, ends_well, fork, takes, until};
 
 use crate::common::{Name, numpy, python};
 
 const LIMIT: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_millis(60);
 const COLUMNS: usize = 64;
 /// Rows of one append of those that are killed.
 const BATCH: u64 = 40;
@@ -221,6 +222,51 @@ pub(crate) fn appenders_are_killed_beside_a_survivor() {
         all_or_nothing(&stage, counts.get(&id).copied().unwrap_or_default());
     }
     println!("  {BESIDE} kills beside a survivor, {seen} rows");
+}
+
+pub(crate) fn a_stopped_appender_is_waited_for_no_longer_than_asked() {
+    let (stage, mut rng) = (SharedMemory::create(4096), Rng::of_this_run());
+    let name = Name::new("append-stop");
+    let options = AppendArray2::<u64>::options().name(&*name);
+    let log = options.with_capacity((200_000, COLUMNS)).expect("room");
+    let mut stopped = start(&name, &stage, 7, BATCH, 0);
+    let file = File::open(name.file()).expect("it is there");
+    loop {
+        stopped.stop();
+        if is_locked(&file) {
+            break;
+        }
+        stopped.resume();
+        rng.pause(Duration::from_micros(300));
+    }
+    let there = log.nrows().expect("undamaged");
+    match takes(SOON, || log.append_timeout(&rows(8, 0..1), SOON)) {
+        Err(AppendError::Busy { by: Some(by) }) => assert_eq!(by.pid, Some(stopped.pid())),
+        other => panic!("{other:?}"),
+    }
+    // Nobody else waits for it.
+    let now = log.current().expect("undamaged");
+    count(now.read().expect("nobody claims").view(), &mut BTreeMap::new());
+    assert!(
+        now.nrows() >= there && log.wait_longer(now.nrows(), SOON).expect("undamaged").is_none()
+    );
+    stopped.resume();
+    assert_eq!(log.append_timeout(&rows(8, 0..1), LIMIT).expect("it goes on").len(), 1);
+}
+
+pub(crate) fn forker() {
+    let log = AppendArray2::<u64>::with_capacity((10, COLUMNS)).expect("room");
+    log.append(&rows(1, 0..2)).expect("room");
+    ends_well(fork(true, || {
+        assert!(matches!(log.append(&rows(2, 0..1)), Err(AppendError::Forked)));
+        assert!(matches!(log.wait_longer(2, SOON), Err(AppendError::Forked)));
+        assert_eq!(log.nrows(), Ok(2));
+    }));
+    assert_eq!(log.append(&rows(1, 2..3)).expect("the parent goes on"), 2..3);
+}
+
+pub(crate) fn a_forked_child_appends_nothing() {
+    Role::new("append::forker").spawn().succeed(LIMIT);
 }
 
 pub(crate) fn numpy_loads_it_while_it_grows() {

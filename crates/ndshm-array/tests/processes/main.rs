@@ -24,6 +24,7 @@ ndshm_testkit::suite! {
     roles: [
         append::appender,
         append::endless,
+        append::forker,
         append::watcher,
         atomic::adder,
         attach::opener,
@@ -65,6 +66,8 @@ ndshm_testkit::suite! {
         60 => append::every_row_is_there_once_and_whole,
         120 => append::appenders_are_killed,
         60 => append::appenders_are_killed_beside_a_survivor,
+        60 => append::a_stopped_appender_is_waited_for_no_longer_than_asked,
+        60 => append::a_forked_child_appends_nothing,
         60 => append::numpy_loads_it_while_it_grows,
         60 => attach::by_name_and_by_handle,
         60 => attach::what_is_gone_or_another,
