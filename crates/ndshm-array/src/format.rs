@@ -263,6 +263,7 @@ mod tests {
             format!("header of {HEADER_LEN} bytes"),
             format!("table of members: {} bytes", Members::SIZE),
             format!("table of claims: {} bytes for two axes", claim::table_len(2)),
+            format!("area of appenders; of two axes at {}", append_offset(2)),
         ] {
             assert!(page.contains(&text), "docs/format.md does not say: {text}");
         }

@@ -71,8 +71,8 @@ fn no_rows_no_columns_no_room() -> Test {
 
 #[test]
 fn what_cannot_be_made() {
-    let why = |outcome: Result<_, CreateError>| {
-        let error = outcome.err().expect("refused");
+    let why = |outcome: Result<(), CreateError>| {
+        let error = outcome.expect_err("refused");
         assert!(matches!(error, CreateError::Append { .. }), "{error}");
         one_line(&error, &[])
     };
@@ -162,6 +162,14 @@ fn a_read_only_one_is_read_and_waited_for() -> Test {
     log.append(&arr1(&[5, 6]))?;
     assert_eq!(reader.wait_longer(0, Duration::from_secs(10))?, Some(2));
     assert_eq!(reader.current()?.snapshot(Duration::from_secs(10))?, arr1(&[5, 6]));
+    // What is poisoned behind the rows of a handle is no matter of its own.
+    let two = reader.current()?;
+    log.append(&arr1(&[7]))?;
+    let three = log.current()?;
+    ndshm_testkit::panic_holding(|| three.claim_mut(2..));
+    assert_eq!(two.snapshot(Duration::from_secs(10))?, arr1(&[5, 6]));
+    let whole = reader.current()?.snapshot(Duration::from_secs(10));
+    assert!(matches!(whole, Err(ClaimError::Poisoned(_))));
     let error = reader.append(&arr1(&[7])).unwrap_err();
     one_line(&error, &["read-only"]);
     Ok(())
@@ -199,10 +207,8 @@ fn one_that_is_not_appended_to_is_refused() -> Test {
     let error = unsafe { AppendArray1::<f64>::open(&name) }.unwrap_err();
     one_line(&error, &[&name.file().display().to_string(), "SharedArray"]);
     // SAFETY: as above.
-    assert!(matches!(
-        unsafe { AppendArray2::<f64>::open(&name) },
-        Err(OpenError::Dimensions { .. })
-    ));
+    let other = unsafe { AppendArray2::<f64>::open(&name) };
+    assert!(matches!(other, Err(OpenError::Dimensions { .. })));
     Ok(())
 }
 

@@ -97,12 +97,12 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
             return refused("it was made without a capacity; open it as a SharedArray");
         };
         let mut shape = array.shape().to_vec();
-        let possible = shape.first_mut().zip(capacity).is_some_and(|(rows, capacity)| {
+        let possible = shape.first_mut().is_some_and(|rows| {
             let there = std::mem::replace(rows, capacity);
             (there..=MOST_ROWS).contains(&capacity) && array.order() == Order::C
         });
         let data_len = array.segment().places().data_len;
-        if !possible || bytes_of::<T>(&shape).map_or(true, |needed| needed > data_len) {
+        if !possible || !bytes_of::<T>(&shape).is_ok_and(|needed| needed <= data_len) {
             return refused("the capacity that it names is not possible; make it anew");
         }
         let inner = array.with_rows(shape[0]);
@@ -122,11 +122,10 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
         Ok(Self { inner, length })
     }
 
-    /// What the segment says of the capacity: `None` where it is of an array that is not appended to, `Some(None)` where it
-    /// is no number of rows.
-    fn capacity_of(array: &SharedArray<T, D>) -> Option<Option<usize>> {
-        let area = array.segment().append_area(array.ndim())?;
-        area.capacity().map(|capacity| usize::try_from(capacity).ok())
+    /// What the segment says of the capacity, whatever it is; `None` where rows are not appended to that array.
+    fn capacity_of(array: &SharedArray<T, D>) -> Option<usize> {
+        let capacity = array.segment().append_area(array.ndim())?.capacity()?;
+        Some(usize::try_from(capacity).unwrap_or(usize::MAX))
     }
 
     /// Whether rows may be appended to that array.
