@@ -72,6 +72,13 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         Self { segment, dim, order, elements: PhantomData }
     }
 
+    /// The same array as one of so many rows; for the caller to know that they fit the data, and that the order is C.
+    pub(crate) fn with_rows(&self, rows: usize) -> Self {
+        let mut dim = self.dim.clone();
+        dim[0] = rows;
+        Self::from_parts(Arc::clone(&self.segment), dim, self.order)
+    }
+
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
     }

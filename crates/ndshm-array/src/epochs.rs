@@ -54,7 +54,7 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
     /// ```
     /// let pair = ndshm_array::Epochs::from_array(&ndarray::arr2(&[[1, 2], [3, 4]]))?;
     /// let step = pair.step()?;
-    /// assert_eq!(step.next().read()?, step.now().read()?);
+    /// assert_eq!(*step.next().read()?, *step.now().read()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_array(array: &ArrayRef<T, D>) -> Result<Self, CreateError> {
@@ -148,11 +148,12 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
 /// One step of [`Epochs`], in the hands of one party.
 ///
 /// ```
-/// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[1, 2]))?;
+/// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[1.0, 2.0]))?;
 /// let step = pair.step()?;
-/// step.next().write()?.assign(&(10 * &step.now().read()?));
+/// let tenfold = 10.0 * &step.now().read()?;
+/// step.next().write()?.assign(&tenfold);
 /// step.complete()?; // the only party: no barrier
-/// assert_eq!(pair.now()?.read()?, ndarray::arr1(&[10, 20]));
+/// assert_eq!(pair.now()?.read()?, ndarray::arr1(&[10.0, 20.0]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -36,6 +36,14 @@ pub enum CreateError {
         /// Bytes of its data.
         bytes: usize,
     },
+    /// An array of this shape cannot be [appended to](crate::AppendArray).
+    #[error("cannot make an array of shape {shape:?} to append to: {why}")]
+    Append {
+        /// The shape, with the capacity along the first axis.
+        shape: Vec<usize>,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// The shape cannot be written in an NPY header.
     #[error(transparent)]
     Header(#[from] EncodeError),
@@ -123,6 +131,14 @@ pub enum OpenError {
         found: Vec<usize>,
         /// What was expected.
         expected: Vec<usize>,
+    },
+    /// It is not one to [append to](crate::AppendArray).
+    #[error("cannot open {segment} to append to: {why}")]
+    Append {
+        /// The segment.
+        segment: String,
+        /// What is in the way.
+        why: &'static str,
     },
     /// It is not the array that the handle was made of.
     #[error(

@@ -13,6 +13,7 @@ use bytemuck::{Pod, Zeroable};
 use ndshm_buffer::{SharedBuffer, TYPED_MAGIC};
 use ndshm_sync::Members;
 
+use crate::append::AppendArea;
 use crate::claim;
 use crate::npy::HEADER_LEN;
 
@@ -38,6 +39,11 @@ pub(crate) const PAGE: usize = 4096;
 
 /// In an array's control area: where the table of claims begins, after the table of members.
 pub(crate) const CLAIMS_OFFSET: usize = Members::SIZE;
+
+/// In an array's control area: where that which appenders need begins, after the table of claims.
+pub(crate) const fn append_offset(axes: usize) -> usize {
+    CLAIMS_OFFSET + claim::table_len(axes)
+}
 
 /// What a segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +126,7 @@ impl Kind {
     /// With a payload of that many bytes, or for an array of that many axes.
     pub(crate) const fn control_len(self, payload: usize, axes: usize) -> usize {
         match self {
-            Self::Array => CLAIMS_OFFSET + claim::table_len(axes),
+            Self::Array => append_offset(axes) + size_of::<AppendArea>(),
             Self::Mutex => Members::SIZE + payload,
         }
     }
@@ -257,6 +263,7 @@ mod tests {
             format!("header of {HEADER_LEN} bytes"),
             format!("table of members: {} bytes", Members::SIZE),
             format!("table of claims: {} bytes for two axes", claim::table_len(2)),
+            format!("area of appenders; of two axes at {}", append_offset(2)),
         ] {
             assert!(page.contains(&text), "docs/format.md does not say: {text}");
         }

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::append::AppendArray;
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::OpenError;
@@ -85,13 +86,40 @@ impl<T: Element, D: Dimension> ArrayHandle<T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub unsafe fn open(&self) -> Result<SharedArray<T, D>, OpenError> {
+        // SAFETY: the caller's promise, handed on.
+        let array = unsafe { self.open_instance()? };
+        match (&*self.shape, array.shape()) {
+            (mine, found) if mine == found => Ok(array),
+            // Rows were appended since: the handle is of those that were there.
+            ([rows, row @ ..], [found, same @ ..])
+                if rows < found && row == same && AppendArray::is_made_of(&array) =>
+            {
+                Ok(array.with_rows(*rows))
+            }
+            _ => Err(OpenError::Replaced { segment: label(array.segment().buffer()) }),
+        }
+    }
+}
+
+impl<T: Element, D: Dimension> ArrayHandle<T, D> {
+    /// Opens that instance, whatever its shape is now.
+    ///
+    /// # Safety
+    ///
+    /// As [`SharedArray::open`].
+    pub(crate) unsafe fn open_instance(&self) -> Result<SharedArray<T, D>, OpenError> {
         // SAFETY: the caller's promise; what this crate does with a segment is what its kind demands.
         let buffer = unsafe { SharedBuffer::options().open_handle_typed(&self.buffer) }?;
         let array = SharedArray::attach(buffer)?;
-        if array.segment().instance() != self.instance || array.shape() != self.shape {
+        if array.segment().instance() != self.instance {
             return Err(OpenError::Replaced { segment: label(array.segment().buffer()) });
         }
         Ok(array)
+    }
+
+    /// Whether whoever started this process vouches for it.
+    pub(crate) fn is_adopted(&self) -> bool {
+        self.buffer.is_adopted()
     }
 }
 
@@ -117,7 +145,7 @@ impl<T: Element, D: Dimension> Serialize for SharedArray<T, D> {
 impl<'de, T: Element, D: Dimension> Deserialize<'de> for SharedArray<T, D> {
     fn deserialize<A: Deserializer<'de>>(deserializer: A) -> Result<Self, A::Error> {
         let handle = ArrayHandle::<T, D>::deserialize(deserializer)?;
-        if !handle.buffer.is_adopted() {
+        if !handle.is_adopted() {
             return Err(A::Error::custom(passing::explain(
                 "a shared array is opened by deserialising only where a worker starts; elsewhere \
                  deserialise an ArrayHandle and call its unsafe open()",

@@ -14,6 +14,7 @@
 //! - [`Element`]: what an array can hold: numbers, [`Bool8`], arrays `[T; N]`, structs with
 //!   [`#[derive(Element)]`](derive@Element). [`AtomicElement`]: what can be changed without a view.
 //! - [`Tiling`], [`Tasks`], [`Epochs`] with its [`Step`]: tiles by number, tasks that workers draw, two arrays in turns.
+//! - [`AppendArray`], [`AppendHandle`]: rows that any number of processes append, up to a capacity.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
 //! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
@@ -154,6 +155,7 @@ extern crate self as ndshm_array;
 
 mod access;
 mod aliases;
+mod append;
 mod array;
 mod atomic;
 mod bool8;
@@ -184,6 +186,9 @@ mod version;
 pub use aliases::{
     SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
     SharedArrayD,
+};
+pub use append::{
+    AppendArray, AppendArray1, AppendArray2, AppendArray3, AppendError, AppendHandle, LengthError,
 };
 pub use array::SharedArray;
 pub use atomic::{AtomicElement, AtomicGuard};

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ndarray::{Array1, ArrayRef, ArrayViewMut, Dimension, IntoDimension, Ix1, ShapeBuilder};
 use ndshm_buffer::{BufferOptions, Prefault, RemoveError, SharedBuffer};
@@ -10,7 +11,7 @@ use num_traits::One;
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::{CreateError, OpenError};
-use crate::format::Kind;
+use crate::format::{Kind, Places};
 use crate::geometry::{bytes_of, split};
 use crate::npy::{NpyHeader, Order};
 use crate::segment::{Segment, label};
@@ -333,9 +334,27 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub unsafe fn open(&self, name: &str) -> Result<SharedArray<T, D>, OpenError> {
+        // SAFETY: the caller's promise, handed on.
+        let array = unsafe { self.attach(name) }?;
+        self.expected(array)
+    }
+
+    /// Opens it, whatever its shape.
+    ///
+    /// # Safety
+    ///
+    /// As [`SharedArray::open`].
+    pub(crate) unsafe fn attach(&self, name: &str) -> Result<SharedArray<T, D>, OpenError> {
         // SAFETY: the caller's promise; what this crate does with a segment is what its kind demands.
         let buffer = unsafe { self.buffer.open_typed(name) }?;
-        let array = SharedArray::attach(buffer)?;
+        SharedArray::attach(buffer)
+    }
+
+    /// The array, if it is of the shape that these options expect.
+    pub(crate) fn expected(
+        &self,
+        array: SharedArray<T, D>,
+    ) -> Result<SharedArray<T, D>, OpenError> {
         match &self.shape {
             Some(expected) if array.shape() != expected.slice() => Err(OpenError::Shape {
                 segment: label(array.segment().buffer()),
@@ -354,19 +373,27 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         init: impl FnOnce(&mut [T]) -> Result<(), E>,
     ) -> Result<SharedArray<T, D>, E> {
         let size = bytes_of::<T>(dim.slice())?;
-        let header = NpyHeader { dtype: T::DTYPE.clone(), order, shape: dim.slice().to_vec() };
-        let header = header.encode().map_err(CreateError::from)?;
-        let segment = Segment::create(
-            self.name.as_deref(),
-            &self.buffer,
-            Kind::Array,
-            (size, dim.ndim()),
-            |file, at| {
-                file[..header.len()].copy_from_slice(&header);
-                init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
-            },
-        )?;
+        let segment = self.make_segment(size, dim.slice(), order, |file, at| {
+            init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
+        })?;
         Ok(SharedArray::from_parts(segment, dim, order))
+    }
+
+    /// A segment with `size` bytes of data, whose header says that shape; `init` fills the rest before anybody else can see it.
+    pub(crate) fn make_segment<E: From<CreateError>>(
+        &self,
+        size: usize,
+        shape: &[usize],
+        order: Order,
+        init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
+    ) -> Result<Arc<Segment>, E> {
+        let header = NpyHeader { dtype: T::DTYPE.clone(), order, shape: shape.to_vec() };
+        let header = header.encode().map_err(CreateError::from)?;
+        let extent = (size, shape.len());
+        Segment::create(self.name.as_deref(), &self.buffer, Kind::Array, extent, |file, at| {
+            file[..header.len()].copy_from_slice(&header);
+            init(file, at)
+        })
     }
 }
 

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use ndshm_buffer::{BufferOptions, PerProcess, SegmentId, SharedBuffer};
 use ndshm_sync::{JoinError, Members, Region};
 
+use crate::append::AppendArea;
 use crate::claim::{self, ClaimTable};
 use crate::error::{CreateError, OpenError};
-use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places};
+use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places, append_offset};
 
 /// A segment that this process has mapped and joined: once, however many arrays refer to it.
 #[derive(Debug)]
@@ -181,6 +182,20 @@ impl Segment {
         let words =
             unsafe { std::slice::from_raw_parts(words.as_ptr(), claim::table_words(shape.len())) };
         Some(ClaimTable::new(head, words, shape))
+    }
+
+    /// What appenders need, of an array of so many axes; `None` where there is no room for it. Says of itself whether the
+    /// array is one to append to.
+    pub(crate) fn append_area(&self, axes: usize) -> Option<&AppendArea> {
+        let offset = self.places.control_offset.checked_add(append_offset(axes))?;
+        if offset.checked_add(size_of::<AppendArea>())? > self.places.file_len - FOOTER_LEN {
+            return None;
+        }
+        // SAFETY: within the mapping (buffer invariant 1).
+        let area = unsafe { self.buffer.base().add(offset) }.cast::<AppendArea>();
+        // SAFETY: in bounds and aligned to a page plus a multiple of 64 (checked places), mapped as long as `self`, made of
+        // atomics and of padding that nobody writes, valid for any bytes.
+        Some(unsafe { area.as_ref() })
     }
 
     /// Where the value and its mutex are, if there is room for a `C`. For segments of kind

@@ -54,10 +54,12 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         let all = Selection::whole(shape);
         let file = self.segment().buffer().as_fd().try_clone_to_owned().ok().map(File::from);
         let control = self.segment().places().control_offset as u64;
+        // Rows that were appended since this handle was made are none of its own.
+        let written = || table.written().filter(|(part, ..)| part.overlaps(&all));
         let late = || deadline.is_some_and(|at| Instant::now() >= at);
         loop {
             let before = table.granted();
-            let seen: Vec<_> = table.written().collect();
+            let seen: Vec<_> = written().collect();
             // `None` for want of descriptors, say.
             let roster = file.as_ref().and_then(|file| Roster::read(file, control).ok());
             let (mut poison, mut writer) = (Vec::new(), None);
@@ -90,7 +92,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
                 continue;
             }
             // One that is dead now may have let go before, and after the look.
-            let stands = poison.is_empty() || table.written().eq(seen.iter().copied());
+            let stands = poison.is_empty() || written().eq(seen.iter().copied());
             if stands {
                 let copy = self.copy();
                 // Was an element of a later writer among them, then that one's fence in `ClaimTable::grant`,

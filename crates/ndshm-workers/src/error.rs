@@ -57,6 +57,12 @@ pub enum Error {
     /// An array could not be opened.
     #[error(transparent)]
     OpenArray(#[from] ndshm_array::OpenError),
+    /// Rows were not appended to an array.
+    #[error(transparent)]
+    Append(#[from] ndshm_array::AppendError),
+    /// How many rows an array that is appended to has could not be read.
+    #[error(transparent)]
+    Length(#[from] ndshm_array::LengthError),
     /// The memory of an array's rows was not got beforehand.
     #[error(transparent)]
     PrefaultArray(#[from] ndshm_array::PrefaultError),

@@ -42,9 +42,10 @@ pub use ndshm_sync as sync;
 pub use ndshm_workers as workers;
 
 pub use ndshm_array::{
-    ArrayHandle, ArrayOptions, AtomicElement, Bool8, ClaimError, Element, Epochs, ReadGuard,
-    SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
-    SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling, WriteGuard,
+    AppendArray, AppendArray1, AppendArray2, AppendArray3, AppendError, AppendHandle, ArrayHandle,
+    ArrayOptions, AtomicElement, Bool8, ClaimError, Element, Epochs, ReadGuard, SharedArray,
+    SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5, SharedArray6,
+    SharedArrayD, SharedMutex, Tasks, Tiling, WriteGuard,
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
 pub use ndshm_sync::{BarrierError, LockError};
@@ -58,8 +59,9 @@ pub use ndshm_workers::{
 /// What most programs need: `use ndshm::prelude::*`.
 pub mod prelude {
     pub use ndshm_array::{
-        ClaimError, Epochs, SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4,
-        SharedArray5, SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling,
+        AppendArray, AppendArray1, AppendArray2, AppendArray3, AppendError, ClaimError, Epochs,
+        SharedArray, SharedArray1, SharedArray2, SharedArray3, SharedArray4, SharedArray5,
+        SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling,
     };
     pub use ndshm_buffer::SharedBuffer;
     pub use ndshm_sync::{BarrierError, LockError};

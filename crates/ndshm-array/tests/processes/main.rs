@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod append;
 mod atomic;
 mod attach;
 mod claims;
@@ -21,6 +22,10 @@ mod victim;
 
 ndshm_testkit::suite! {
     roles: [
+        append::appender,
+        append::endless,
+        append::forker,
+        append::watcher,
         atomic::adder,
         attach::opener,
         attach::visitor,
@@ -58,6 +63,12 @@ ndshm_testkit::suite! {
         60 => fork::a_forked_child_has_nothing_of_its_parents,
         60 => fork::a_child_of_a_threaded_process_opens_anew,
         60 => atomic::no_change_of_any_type_is_lost,
+        60 => append::every_row_is_there_once_and_whole,
+        120 => append::appenders_are_killed,
+        60 => append::appenders_are_killed_beside_a_survivor,
+        60 => append::a_stopped_appender_is_waited_for_no_longer_than_asked,
+        60 => append::a_forked_child_appends_nothing,
+        60 => append::numpy_loads_it_while_it_grows,
         60 => attach::by_name_and_by_handle,
         60 => attach::what_is_gone_or_another,
         60 => full::a_full_filesystem,
