@@ -148,10 +148,9 @@ impl<T: Element, D: Dimension> Epochs<T, D> {
 /// One step of [`Epochs`], in the hands of one party.
 ///
 /// ```
-/// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[1.0, 2.0]))?;
+/// let pair = ndshm_array::Epochs::from_array(&ndarray::arr1(&[1.0_f64, 2.0]))?;
 /// let step = pair.step()?;
-/// let tenfold = 10.0 * &step.now().read()?;
-/// step.next().write()?.assign(&tenfold);
+/// step.next().write()?.assign(&(10.0 * &step.now().read()?));
 /// step.complete()?; // the only party: no barrier
 /// assert_eq!(pair.now()?.read()?, ndarray::arr1(&[10.0, 20.0]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
