@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use common::{Name, bytes, listing, one_line, scratch, within};
-use ndshm_buffer::{BufferOptions, CreateError, OpenError, Prefault, SharedBuffer, Shortage};
+use common::{Name, bytes, compete, listing, one_line, scratch, within};
+use ndshm_buffer::{CreateError, OpenError, Prefault, SharedBuffer, Shortage};
 use ndshm_testkit::{Role, arguments, mount_tmpfs, own_mounts, skip};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -66,7 +66,9 @@ fn small_filesystem() {
     options.anonymous(MIB).unwrap();
     drop(all);
     assert_eq!(listing(dir.as_ref()).len(), 0);
-    compete(&options);
+    // The kernel's answer, not only the look before.
+    let [created, _, refused] = compete(&options, 2000);
+    assert!(created > 0 && refused > 0);
     assert_eq!(listing(dir.as_ref()).len(), 0);
     drop(options.create("a", MIB).expect("nothing was lost on the way"));
 
@@ -89,31 +91,6 @@ fn small_filesystem() {
     one_line(&error, &[dir, "nr_inodes"]);
     drop(held);
     options.create("d", 1).unwrap();
-}
-
-/// Two at once that do not fit together: the kernel's answer, not only the look before.
-fn compete(options: &BufferOptions) {
-    let (created, foreseen, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    thread::scope(|scope| {
-        for name in ["a", "b"] {
-            let count = |counter: &AtomicU64| counter.fetch_add(1, Relaxed);
-            let (created, foreseen, refused) = (&created, &foreseen, &refused);
-            scope.spawn(move || {
-                for _ in 0..2000 {
-                    match options.create_with(name, 600 << 10, |bytes| bytes.fill(1)) {
-                        Ok(_) => count(created),
-                        Err(CreateError::NoSpace { source: None, .. }) => count(foreseen),
-                        Err(CreateError::NoSpace { source: Some(_), .. }) => count(refused),
-                        Err(other) => panic!("{other}"),
-                    };
-                }
-            });
-        }
-    });
-    println!(
-        "two at once: {created:?} created, {foreseen:?} refused before, {refused:?} by the kernel"
-    );
-    assert!(created.into_inner() > 0 && refused.into_inner() > 0);
 }
 
 fn the_file_size_limit() {

@@ -1,15 +1,14 @@
 //! Too little of something: an error that says of what, never a signal.
 
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::Duration;
 
-use ndshm_buffer::{Backend, BufferOptions, CreateError, OpenError, SharedBuffer, Shortage};
+use ndshm_buffer::{Backend, CreateError, OpenError, SharedBuffer, Shortage};
 use ndshm_testkit::{Role, mount_tmpfs_of, one_line, own_mounts};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arena::{Arena, word};
+use crate::common::compete;
 
 const SOON: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
@@ -46,35 +45,11 @@ pub(crate) fn small_filesystem() {
     too_much(1, 0);
     drop(all);
     assert_eq!(files(), 0);
-    compete(&options);
+    // What the kernel says, after the look, is for `failures.rs`, which has it say so.
+    let [created, foreseen, _] = compete(&options, 200);
+    assert!(created > 0 && foreseen > 0);
     assert_eq!(files(), 0);
     options.create("a", MIB - END).expect("nothing was lost on the way");
-}
-
-/// Two at once that do not fit together: the kernel's answer, not only the look before.
-fn compete(options: &BufferOptions) {
-    let (created, foreseen, refused) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    thread::scope(|scope| {
-        for name in ["a", "b"] {
-            let count = |counter: &AtomicU64| counter.fetch_add(1, Relaxed);
-            let (created, foreseen, refused) = (&created, &foreseen, &refused);
-            scope.spawn(move || {
-                for _ in 0..200 {
-                    match options.create_with(name, 600 << 10, |bytes| bytes.fill(1)) {
-                        Ok(_) => count(created),
-                        Err(CreateError::NoSpace { source: None, .. }) => count(foreseen),
-                        Err(CreateError::NoSpace { source: Some(_), .. }) => count(refused),
-                        Err(other) => panic!("{other}"),
-                    };
-                }
-            });
-        }
-    });
-    println!(
-        "two at once: {created:?} created, {foreseen:?} refused before, {refused:?} by the kernel"
-    );
-    // What the kernel says, after the look, is for `failures.rs`, which has it say so.
-    assert!(created.into_inner() > 0 && foreseen.into_inner() > 0);
 }
 
 pub(crate) fn limits_of_the_process_are_errors(arena: &Arena) {

@@ -5,6 +5,8 @@
 
 mod arena;
 mod bytes;
+#[path = "../common/mod.rs"]
+mod common;
 mod foreign;
 mod full;
 mod halfway;
