@@ -24,7 +24,7 @@ pub(crate) use held::Claim;
 pub use part::Part;
 pub(crate) use part::Selection;
 pub(crate) use progression::Progression;
-pub(crate) use seen::TableCopy;
+pub(crate) use seen::{Seen, TableCopy};
 pub use select::{Outside, Select};
 pub(crate) use select::{Sealed, resolve};
 pub(crate) use table::{ClaimTable, Head, Patience, Poison, Want, table_len, table_words};

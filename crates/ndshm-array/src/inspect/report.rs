@@ -4,7 +4,7 @@ use ndshm_sync::{Holder, Inspection, Members, RawMutex, Roster};
 
 use super::error::InspectError;
 use super::file::{Contents, SegmentFile};
-use crate::claim::{self, Mode, Part, TableCopy};
+use crate::claim::{self, Mode, Part, Seen, TableCopy};
 use crate::format::{CLAIMS_OFFSET, Kind};
 
 /// What was going on in a segment when it was asked: out of date at once.
@@ -115,18 +115,28 @@ impl SegmentFile {
                 let table = self.claim_table(control + CLAIMS_OFFSET as u64, axes)?;
                 // After the claims: who made them was a member before.
                 let roster = Roster::read(&self.file, control).map_err(bad)?;
-                let claims = table.seen(&array.shape).into_iter().map(|seen| {
-                    Ok(ClaimReport {
-                        part: seen.part.into(),
-                        mode: seen.mode,
-                        waiting: seen.waiting,
-                        poisoned: seen.poisoned,
-                        panicked: seen.panicked,
-                        by: roster.holder(seen.by)?,
-                    })
+                let mut claims = Vec::new();
+                for seen in table.seen(&array.shape) {
+                    claims.push((seen, roster.holder(seen.by).map_err(bad)?));
+                }
+                if claims.iter().any(|(seen, by)| !by.alive && !seen.poisoned) {
+                    // One that is dead may have let go before, and after the look.
+                    let now =
+                        self.claim_table(control + CLAIMS_OFFSET as u64, axes)?.seen(&array.shape);
+                    let stands =
+                        |then: &Seen| now.iter().any(|n| n.by == then.by && n.part == then.part);
+                    claims.retain(|(seen, by)| by.alive || seen.poisoned || stands(seen));
+                }
+                let claims = claims.into_iter().map(|(seen, by)| ClaimReport {
+                    part: seen.part.into(),
+                    mode: seen.mode,
+                    waiting: seen.waiting,
+                    poisoned: seen.poisoned,
+                    panicked: seen.panicked,
+                    by,
                 });
                 Ok(Report {
-                    claims: claims.collect::<Result<_, _>>().map_err(bad)?,
+                    claims: claims.collect(),
                     members: roster.members().map_err(bad)?,
                     lock: Some(roster.inspect(table.lock()).map_err(bad)?),
                     waiters: table.has_waiters(),
