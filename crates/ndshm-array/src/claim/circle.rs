@@ -55,21 +55,26 @@ fn waited_for(rows: &[Row], party: Party, want: &Want, ticket: u64) -> Vec<Party
                 && row.by != party
                 && wanted.excludes(mode)
                 && part.overlaps(&row.part)
-                && !is_kept_by(rows, row.by, other, party)
+                && !is_kept_by(rows.iter().copied(), row.by, other, party)
         }
         State::Poisoned { .. } => false,
     };
     rows.iter().filter(blocks).map(|row| row.by).collect()
 }
 
-/// Whether any of what `waiter` wants, since it drew that ticket, is kept from it by a claim of `party`: as in
-/// `ClaimTable::waits_for`.
-fn is_kept_by(rows: &[Row], waiter: Party, ticket: u64, party: Party) -> bool {
-    rows.iter().any(|wish| {
+/// Whether any of what `waiter` wants, since it drew that ticket, is kept from it by a claim of `party`: which then need not
+/// wait for it, whoever came first.
+pub(super) fn is_kept_by(
+    rows: impl Iterator<Item = Row> + Clone,
+    waiter: Party,
+    ticket: u64,
+    party: Party,
+) -> bool {
+    rows.clone().any(|wish| {
         let State::Waiting(wanted, of) = wish.state else { return false };
         wish.by == waiter
             && of == ticket
-            && rows.iter().any(|held| {
+            && rows.clone().any(|held| {
                 matches!(held.state, State::Held(mode) if held.by == party && mode.excludes(wanted))
                     && held.part.overlaps(&wish.part)
             })

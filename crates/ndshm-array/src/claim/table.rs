@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ndshm_sync::{EventCount, MemberId, Members, RawMutex};
 
-use super::circle;
+use super::circle::{self, Row};
 use super::entry::{self, Entry, Mode, Party, State};
 use super::lock::Locked;
 use super::part::{MOST_AXES, Part, Selection};
@@ -193,7 +193,7 @@ impl<'a> ClaimTable<'a> {
                 return Err(refused);
             }
             if let Refused::Overlap { part, held, by, .. } = refused
-                && circle::would_close(&self.rows(), members, me, wants)
+                && circle::would_close(&self.rows().collect::<Vec<_>>(), members, me, wants)
             {
                 return Err(Refused::Deadlock { part, held, by });
             }
@@ -263,7 +263,8 @@ impl<'a> ClaimTable<'a> {
                 State::Held(_) if by == me => {
                     return Err(Refused::Own { part: part.into(), held: held.into() });
                 }
-                State::Waiting(_, ticket) if self.waits_for(me, by, ticket) => {}
+                // It waits for this very one, which therefore need not wait for it.
+                State::Waiting(_, ticket) if circle::is_kept_by(self.rows(), by, ticket, me) => {}
                 _ if members.is_alive(by.member) => {
                     let waits = matches!(state, State::Waiting(..));
                     let (part, held) = (part.into(), held.into());
@@ -278,23 +279,6 @@ impl<'a> ClaimTable<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether any of what `waiter` wants, since it drew that ticket, is kept from it by a claim of `party`, which
-    /// therefore need not wait for it.
-    fn waits_for(self, party: Party, waiter: Party, ticket: u64) -> bool {
-        let mut wanted = self.entries().filter_map(|(entry, state, by)| match state {
-            State::Waiting(mode, of) if by == waiter && of == ticket => {
-                Some((entry.part(self.shape), mode))
-            }
-            _ => None,
-        });
-        wanted.any(|(part, wanted)| {
-            self.entries().any(|(entry, state, by)| {
-                matches!(state, State::Held(mode) if by == party && mode.excludes(wanted))
-                    && entry.part(self.shape).overlaps(&part)
-            })
-        })
     }
 
     /// Makes out entries as held; by the holder of the lock.
@@ -439,17 +423,16 @@ impl<'a> ClaimTable<'a> {
         Ok(all)
     }
 
-    fn rows(self) -> Vec<circle::Row> {
-        let row = |(entry, state, by): (Entry<'_>, State, Party)| circle::Row {
+    fn rows(self) -> impl Iterator<Item = Row> + Clone {
+        self.entries().map(move |(entry, state, by)| Row {
             part: entry.part(self.shape),
             state,
             by,
-        };
-        self.entries().map(row).collect()
+        })
     }
 
     /// All entries that are not free.
-    pub(crate) fn entries(self) -> impl Iterator<Item = (Entry<'a>, State, Party)> {
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Entry<'a>, State, Party)> + Clone {
         (0..self.used()).filter_map(move |index| {
             let entry = self.entry(index);
             entry.state().map(|(state, by)| (entry, state, by))
