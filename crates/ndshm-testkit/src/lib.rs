@@ -10,7 +10,7 @@
 //! - [`Watchdog`]: ends the process, loudly, when a test takes too long. Children die with it.
 //! - [`Rng`]: seeded, so that a run can be repeated (`NDSHM_TEST_SEED`).
 //! - [`Name`], [`scratch`]: for segments with names; nothing stays in /dev/shm.
-//! - [`fork`], [`raise_descriptors`], where a test is about those.
+//! - [`fork`], [`raise_descriptors`], [`default_signals`], where a test is about those.
 //! - `Traced`: a forked child, one system call at a time (x86-64 only).
 //! - [`until`], [`takes`], [`skip`], [`Samples`], [`one_line`]. [`members!`] and [`panic_holding`] for examples.
 //!
@@ -29,6 +29,7 @@ mod poll;
 mod rng;
 mod role;
 mod samples;
+mod signals;
 mod skip;
 mod suite;
 #[cfg(target_arch = "x86_64")]
@@ -47,6 +48,7 @@ pub use poll::{takes, until};
 pub use rng::Rng;
 pub use role::{Role, arguments, die_with_parent, role};
 pub use samples::Samples;
+pub use signals::default_signals;
 pub use skip::skip;
 pub use suite::{RoleEntry, Test, run_suite};
 #[cfg(target_arch = "x86_64")]

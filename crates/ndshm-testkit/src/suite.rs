@@ -5,7 +5,7 @@ use std::panic;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::{Watchdog, role};
+use crate::{Watchdog, default_signals, role};
 
 /// A test, and how long it may take.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,7 @@ macro_rules! suite {
 /// What [`suite!`](crate::suite) expands to.
 #[must_use]
 pub fn run_suite(roles: &[RoleEntry], tests: &[Test]) -> ExitCode {
+    default_signals();
     if let Some(wanted) = role() {
         crate::die_with_parent();
         let Some((_, play)) = roles.iter().find(|(name, _)| *name == wanted) else {

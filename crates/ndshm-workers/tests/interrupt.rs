@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{eventually, exists, kill, watchdog};
 use ndshm_buffer::SharedBuffer;
+use ndshm_testkit::default_signals;
 use ndshm_workers::{Event, RunError, Worker, Workers};
 
 ndshm_workers::test_support!();
@@ -28,6 +29,7 @@ fn segment_name(of: u32) -> String {
 #[test]
 fn program() {
     let Ok(role) = std::env::var(ROLE) else { return };
+    default_signals();
     let buffer = SharedBuffer::options().create(&segment_name(std::process::id()), 4096).unwrap();
     if role == "ignores" {
         // SAFETY: SIG_IGN is a valid disposition, and runs no code.
@@ -159,6 +161,7 @@ fn an_ignored_signal_stays_ignored() {
 
 #[test]
 fn dispositions_are_put_back() {
+    default_signals();
     let disposition = |signal| {
         let mut now = std::mem::MaybeUninit::<libc::sigaction>::uninit();
         // SAFETY: asks only; what there is is written to `now`.
