@@ -6,8 +6,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use criterion::Criterion;
-use ndshm_benches::{Contender, Target, Verdict, cpus, interleaved, pin, print_table};
+use ndshm_benches::{Contender, Contest, Session, Target, cpus, pin};
 use ndshm_testkit::die_with_parent;
 use ndshm_workers::{Pin, Pool, Worker, Workers};
 
@@ -21,28 +20,21 @@ struct Placement {
     others: Option<usize>,
 }
 
+const ONE_PROCESSOR: &str = "of some 25 system calls of a run 11 put the handlers of signals in and out, so that Ctrl-C ends the workers; a wake-up costs less here than those do";
+
 fn main() {
     ndshm_workers::init();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|a| a == name);
-    let filter = arguments.iter().find(|a| !a.starts_with('-'));
-    let tables = !has("--test") && !has("--list") && !has("--profile-time");
-    let rounds = if has("--quick") { 5 } else { 25 };
-    let (all, mut verdicts) = (cpus(), Vec::<Verdict>::new());
+    let mut session = Session::from_args();
+    let all = cpus();
     let (first, last) = (all[0], *all.last().expect("a processor"));
     let placements = [
         Placement { name: "anywhere", launcher: None, others: None },
-        Placement { name: "across processors", launcher: Some(first), others: Some(last) },
-        Placement { name: "on one processor", launcher: Some(first), others: Some(first) },
+        Placement { name: "a processor each", launcher: Some(first), others: Some(last) },
+        Placement { name: "one processor", launcher: Some(first), others: Some(first) },
     ];
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(500))
-        .sample_size(10)
-        .configure_from_args();
     for placement in placements {
-        let name = format!("run of nothing by {WORKERS}, {}", placement.name);
-        if filter.is_some_and(|f| !name.contains(f.as_str())) {
+        let group = format!("workers, a run of nothing by {WORKERS}, {}", placement.name);
+        if !session.wants(&group) {
             continue;
         }
         if let Some(cpu) = placement.launcher {
@@ -51,28 +43,16 @@ fn main() {
         let partner = Partner::start(placement.others);
         let mut pool = workers(&placement).pool().expect("workers");
         run_pool(&mut pool, 1);
-        let mut contenders: Vec<Contender<'_>> = vec![
-            ("a pool", Box::new(move |count| run_pool(&mut pool, count))),
+        let contenders: Vec<Contender<'_>> = vec![
+            ("ndshm, a pool", Box::new(move |count| run_pool(&mut pool, count))),
             (PING_PONGS, Box::new(move |count| partner.ping_pongs(3 * count))),
-            ("new processes", Box::new(move |count| run_fresh(&workers(&placement), count))),
+            ("ndshm, new processes", Box::new(move |count| run_fresh(&workers(&placement), count))),
         ];
-        let mut group = criterion.benchmark_group(&name);
-        for (name, run) in &mut contenders {
-            group.bench_function(*name, |b| b.iter_custom(&mut *run));
-        }
-        group.finish();
-        if tables {
-            let measured = interleaved(Duration::from_millis(20), rounds, &mut contenders);
-            let title = format!("{name}; medians of {rounds} rounds in turns");
-            print_table(&title, PING_PONGS, &measured);
-            verdicts.extend(Target::AtMost(1.0, &[PING_PONGS]).judge(&name, &measured));
-        }
+        let promise = Target::AtMost(1.0, &[PING_PONGS]).because(ONE_PROCESSOR);
+        let contest = Contest::new(group, PING_PONGS, contenders).promising([promise]);
+        session.hold(contest.turns(Duration::from_millis(20), 25));
     }
-    criterion.final_summary();
-    if !verdicts.is_empty() {
-        println!("\ntargets:");
-        verdicts.iter().for_each(|v| println!("{v}"));
-    }
+    session.end();
 }
 
 fn workers(placement: &Placement) -> Workers<'static> {

@@ -1,68 +1,75 @@
-//! A benchmark of contests: the command line, criterion, then turns and targets.
+//! What is compared.
 
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, SamplingMode};
+use crate::target::Promise;
 
-use crate::{Contender, Target, Verdict, interleaved, one_by_one, print_table};
+/// A name, and what takes the time for that many operations.
+pub type Contender<'a> = (&'static str, Box<dyn FnMut(u64) -> Duration + 'a>);
 
-/// What is measured, and what was promised.
-pub struct Contest {
-    /// What it is called.
-    pub group: &'static str,
-    /// The contender that the others are said in multiples of.
-    pub yardstick: &'static str,
-    /// Of the first contender, which is ours.
-    pub targets: Vec<Target>,
-    /// Of whom the first is ours.
-    pub contenders: Vec<Contender<'static>>,
-    /// Whether an operation takes so long that one is enough for a turn.
-    pub long: bool,
+/// Some who do the same thing, each in its own way; the first is ours.
+pub struct Contest<'a> {
+    pub(crate) group: String,
+    pub(crate) setting: String,
+    pub(crate) yardstick: &'static str,
+    pub(crate) contenders: Vec<Contender<'a>>,
+    pub(crate) promises: Vec<Promise>,
+    /// How long a turn is; `None` where one operation is long enough.
+    pub(crate) slice: Option<Duration>,
+    pub(crate) rounds: usize,
 }
 
-/// The `main` of such a benchmark: a part of a group's name on the command line runs that group only, `--quick` measures
-/// less, `--test` runs everything once.
-pub fn hold(contests: impl IntoIterator<Item = Contest>) {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|a| a == name);
-    let filter = arguments.iter().find(|a| !a.starts_with('-'));
-    let tables = !has("--test") && !has("--list") && !has("--profile-time");
-    let rounds: usize = if has("--quick") { 5 } else { 25 };
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(500))
-        .sample_size(10)
-        .configure_from_args();
-    let mut verdicts: Vec<Verdict> = Vec::new();
-    for mut contest in contests {
-        if filter.is_some_and(|f| !contest.group.contains(f.as_str())) {
-            continue;
-        }
-        let mut group = criterion.benchmark_group(contest.group);
-        if contest.long {
-            group.sampling_mode(SamplingMode::Flat);
-        }
-        for (name, run) in &mut contest.contenders {
-            group.bench_function(*name, |b| b.iter_custom(&mut *run));
-        }
-        group.finish();
-        if tables {
-            let (contenders, rounds) =
-                (&mut contest.contenders, rounds.div_ceil(1 + usize::from(contest.long)));
-            let measured = match contest.long {
-                true => one_by_one(rounds, contenders),
-                false => interleaved(Duration::from_millis(5), rounds, contenders),
-            };
-            let title = format!("{}; medians of {rounds} rounds in turns", contest.group);
-            print_table(&title, contest.yardstick, &measured);
-            verdicts
-                .extend(contest.targets.iter().filter_map(|t| t.judge(contest.group, &measured)));
+impl<'a> Contest<'a> {
+    /// Between those, in multiples of the one named `yardstick`: 25 rounds, of turns of 5 ms. The name of a group begins
+    /// with its family, up to a comma.
+    pub fn new(
+        group: impl Into<String>,
+        yardstick: &'static str,
+        contenders: Vec<Contender<'a>>,
+    ) -> Self {
+        Self {
+            group: group.into(),
+            setting: String::new(),
+            yardstick,
+            contenders,
+            promises: Vec::new(),
+            slice: Some(Duration::from_millis(5)),
+            rounds: 25,
         }
     }
-    criterion.final_summary();
-    if !verdicts.is_empty() {
-        println!("\ntargets:");
-        verdicts.iter().for_each(|v| println!("{v}"));
+
+    /// What was promised.
+    #[must_use]
+    pub fn promising<P: Into<Promise>>(mut self, promises: impl IntoIterator<Item = P>) -> Self {
+        self.promises.extend(promises.into_iter().map(Into::into));
+        self
+    }
+
+    /// Among whom, where, how much.
+    #[must_use]
+    pub fn setting(mut self, setting: impl Into<String>) -> Self {
+        self.setting = setting.into();
+        self
+    }
+
+    /// That many rounds, of turns that take about so long.
+    #[must_use]
+    pub const fn turns(mut self, slice: Duration, rounds: usize) -> Self {
+        (self.slice, self.rounds) = (Some(slice), rounds);
+        self
+    }
+
+    /// That many rounds, of one operation each: for what takes a good while.
+    #[must_use]
+    pub const fn one_by_one(mut self, rounds: usize) -> Self {
+        (self.slice, self.rounds) = (None, rounds);
+        self
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.group
     }
 }
 

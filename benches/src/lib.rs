@@ -2,17 +2,21 @@
 //! comparison in turns.
 //!
 //! Absolute times on a shared machine drift by the minute. So what is compared is measured in one
-//! run, in turns ([`interleaved`]), and reported as ratios of medians, each beside what was
-//! promised ([`Target`]).
+//! run, in turns ([`Session::in_turns`]), and reported as ratios of medians with what lies around
+//! them ([`Report`]), each beside what was promised ([`Target`]).
 
 mod contest;
 mod cpu;
-mod interleaved;
+mod measured;
+mod report;
+mod session;
 mod system;
 mod target;
 
-pub use contest::{Contest, hold, timed};
+pub use contest::{Contender, Contest, timed};
 pub use cpu::{cpus, pin};
-pub use interleaved::{Contender, Measured, interleaved, one_by_one, print_table};
+pub use measured::{Measured, Spread};
+pub use report::{Outcome, Report, absent};
+pub use session::Session;
 pub use system::{busy, now, sleep_on, wake};
-pub use target::{Target, Verdict};
+pub use target::{Promise, Target, Verdict};

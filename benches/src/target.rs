@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use crate::interleaved::Measured;
+use serde::{Deserialize, Serialize};
 
-/// How the first contender has to do beside some others, of which the fastest counts.
+use crate::measured::{Measured, Spread};
+
+/// How a contender has to do beside some others, of which the fastest counts.
 #[derive(Clone, Copy, Debug)]
 pub enum Target {
     /// Takes at most that many times as long.
@@ -15,55 +17,105 @@ pub enum Target {
     Within(f64),
 }
 
+/// A target, whose it is, and what there is to say where it is missed.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    target: Target,
+    /// The first contender's, where it is nobody's.
+    whose: Option<&'static str>,
+    because: &'static str,
+}
+
 /// A target, and what was measured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Verdict {
-    what: String,
-    met: bool,
-    figure: f64,
+    /// What was promised.
+    pub what: String,
+    /// Whether it is so.
+    pub met: bool,
+    /// What was measured.
+    pub figure: f64,
+    /// The quartiles around it, where it is a ratio of two that took turns.
+    pub spread: Option<Spread>,
+    /// Why it is as it is, for where it is missed.
+    pub because: String,
 }
 
 impl Target {
-    /// Judges the first of those that were measured. `None` when no rival that is named took part.
+    /// What is known of why it is missed, on machines where it is.
     #[must_use]
-    pub fn judge(self, group: &str, measured: &[Measured]) -> Option<Verdict> {
-        let ours = measured.first()?.median;
+    pub const fn because(self, because: &'static str) -> Promise {
+        Promise { target: self, whose: None, because }
+    }
+
+    /// Of another contender than the first.
+    #[must_use]
+    pub const fn of(self, whose: &'static str) -> Promise {
+        Promise { target: self, whose: Some(whose), because: "" }
+    }
+}
+
+impl From<Target> for Promise {
+    fn from(target: Target) -> Self {
+        target.because("")
+    }
+}
+
+impl Promise {
+    /// What is known of why it is missed, on machines where it is.
+    #[must_use]
+    pub const fn because(self, because: &'static str) -> Self {
+        Self { because, ..self }
+    }
+
+    /// Judges one of those that were measured. `None` when no rival that is named took part.
+    pub(crate) fn judge(self, measured: &[Measured]) -> Option<Verdict> {
+        let ours = match self.whose {
+            Some(name) => measured.iter().find(|m| m.name == name)?,
+            None => measured.first()?,
+        };
         let best = |rivals: &[&str]| {
             let taking_part = measured.iter().filter(|m| rivals.contains(&m.name.as_str()));
-            taking_part.min_by(|a, b| a.median.total_cmp(&b.median))
+            taking_part.min_by(|a, b| a.spread().median.total_cmp(&b.spread().median))
         };
-        let (what, figure, met) = match self {
-            Self::AtMost(most, rivals) => {
+        let (what, spread, met) = match self.target {
+            Target::AtMost(most, rivals) => {
                 let best = best(rivals)?;
-                let ratio = ours / best.median;
-                (format!("takes at most {most} x {}", best.name), ratio, ratio <= most)
+                let ratio = ours.beside(best);
+                (format!("at most {most} x {}", best.name), ratio, ratio.median <= most)
             }
-            Self::AtLeast(least, rivals) => {
+            Target::AtLeast(least, rivals) => {
                 let best = best(rivals)?;
-                let ratio = best.median / ours;
-                (
-                    format!("at least {least} x the throughput of {}", best.name),
-                    ratio,
-                    ratio >= least,
-                )
+                let ratio = best.beside(ours);
+                let what = format!("at least {least} x as fast as {}", best.name);
+                (what, ratio, ratio.median >= least)
             }
-            Self::Within(nanos) => (format!("takes at most {nanos} ns"), ours, ours <= nanos),
+            Target::Within(nanos) => {
+                let spread = ours.spread();
+                (format!("at most {nanos} ns"), spread, spread.median <= nanos)
+            }
         };
-        Some(Verdict { what: format!("{group}: {what}"), met, figure })
+        Some(Verdict {
+            what: format!("{}: {what}", ours.name),
+            met,
+            figure: spread.median,
+            spread: Some(spread),
+            because: self.because.to_owned(),
+        })
     }
 }
 
 impl Verdict {
-    /// For what is not a ratio of two that were measured.
+    /// For what is not a ratio of two that took turns.
     #[must_use]
-    pub const fn new(what: String, met: bool, figure: f64) -> Self {
-        Self { what, met, figure }
+    pub const fn plain(what: String, met: bool, figure: f64) -> Self {
+        Self { what, met, figure, spread: None, because: String::new() }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, met, figure } = self;
+        let Self { what, met, figure, .. } = self;
         write!(f, "{} {figure:>8.3}  {what}", if *met { "met   " } else { "MISSED" })
     }
 }

@@ -11,19 +11,19 @@ const ROWS: usize = 4000;
 const COLUMNS: usize = 100;
 
 const RECORD_LOCK: &str = "record lock of the kernel (OFD)";
-const ALONE: &str = "alone";
+const ALONE: &str = "ndshm, alone";
 
-pub(super) fn contests() -> Vec<Contest> {
+pub(super) fn contests() -> Vec<Contest<'static>> {
     let alone = |name, array: SharedArray2<f64>| -> Contender<'static> {
         (name, timed(move || drop(array.claim_mut(10..60).expect("nobody else has it"))))
     };
     let array = || SharedArray2::<f64>::zeros((ROWS, COLUMNS)).expect("memory");
     let (tile, read, many) = (array(), array(), array());
     let kinds: Vec<Contender<'static>> = vec![
-        alone("rows, to write", array()),
-        ("rows, to read", timed(move || drop(read.claim(10..60).expect("nobody writes")))),
-        ("a tile", timed(move || drop(tile.claim_mut(s![10..60, 20..70]).expect("free")))),
-        ("two tiles at once", {
+        alone("ndshm, rows to write", array()),
+        ("ndshm, rows to read", timed(move || drop(read.claim(10..60).expect("nobody writes")))),
+        ("ndshm, a tile", timed(move || drop(tile.claim_mut(s![10..60, 20..70]).expect("free")))),
+        ("ndshm, two tiles at once", {
             let parts = || [s![10..60, 20..70], s![10..60, 80..90]];
             let soon = std::time::Duration::from_secs(1);
             timed(move || drop(many.claim_many_mut(parts(), soon).expect("free")))
@@ -31,26 +31,20 @@ pub(super) fn contests() -> Vec<Contest> {
         (RECORD_LOCK, timed(record_lock())),
     ];
     let mut beside = vec![alone(ALONE, array())];
-    for (name, others) in [("beside 10", 10), ("beside 100", 100), ("beside 1,000", 1000)] {
+    for (name, others) in
+        [("ndshm, beside 10", 10), ("ndshm, beside 100", 100), ("ndshm, beside 1,000", 1000)]
+    {
         let (array, _kept) = with_claims(array(), others);
         beside.push(alone(name, array));
     }
-    vec![
-        Contest {
-            group: "claim + release",
-            long: false,
-            yardstick: RECORD_LOCK,
-            targets: vec![Within(150.0), AtMost(1.0, &[RECORD_LOCK])],
-            contenders: kinds,
-        },
-        Contest {
-            group: "claim + release beside others",
-            long: false,
-            yardstick: ALONE,
-            targets: Vec::new(),
-            contenders: beside,
-        },
-    ]
+    let contests = [
+        Contest::new("claims, alone", RECORD_LOCK, kinds).promising([
+            Within(150.0).because("147 ns of processor time: the table's lock, an entry published and taken back, by one process on a quiet processor"),
+            AtMost(1.0, &[RECORD_LOCK]).into(),
+        ]),
+        Contest::new("claims, beside others that are held", ALONE, beside),
+    ];
+    contests.map(|c| c.setting("claimed and released, one processor")).into()
 }
 
 /// An array of which that many rows behind the first hundred are claimed one by one, for as long as the benchmark runs.

@@ -2,12 +2,15 @@
 //!
 //! `cargo bench -p ndshm-benches --bench array`. What follows `--` as for the benchmark `sync`.
 
-use ndshm_benches::{cpus, hold, pin};
+use ndshm_benches::{Session, cpus, pin};
 
 mod claims;
 mod snapshot;
 
 fn main() {
     pin(cpus()[0]);
-    hold(claims::contests().into_iter().chain([snapshot::shared(), snapshot::read_only()]));
+    let mut session = Session::from_args();
+    let snapshots = [snapshot::shared(), snapshot::read_only()];
+    claims::contests().into_iter().chain(snapshots).for_each(|c| session.hold(c));
+    session.end();
 }

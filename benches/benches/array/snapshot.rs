@@ -13,19 +13,19 @@ const MEMCPY: &str = "copy of private memory";
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// One that can claim: at most a ninth more than a copy.
-pub(super) fn shared() -> Contest {
+pub(super) fn shared() -> Contest<'static> {
     let array = SharedArray2::from_elem(SHAPE, 0.5).expect("memory");
-    Contest {
-        group: "snapshot of 32 MiB",
-        long: false,
-        yardstick: MEMCPY,
-        targets: vec![AtMost(1.11, &[MEMCPY])],
-        contenders: vec![snapshot("under a shared claim", array), memcpy()],
-    }
+    Contest::new(
+        "claims, a snapshot of 32 MiB",
+        MEMCPY,
+        vec![snapshot("ndshm, under a shared claim", array), memcpy()],
+    )
+    .promising([AtMost(1.11, &[MEMCPY])])
+    .one_by_one(25)
 }
 
 /// One that cannot write a claim: at half the speed of a copy.
-pub(super) fn read_only() -> Contest {
+pub(super) fn read_only() -> Contest<'static> {
     let name = format!("ndshm-bench-snapshot-{}", std::process::id());
     let options = SharedArray2::<f64>::options().name(&name);
     let array: &SharedArray2<f64> =
@@ -34,13 +34,13 @@ pub(super) fn read_only() -> Contest {
     let reader = unsafe { SharedArray2::<f64>::options().read_only(true).open(&name) };
     // Nobody removes it but its maker's drop, which a leaked one has not.
     array.unlink().expect("its name");
-    Contest {
-        group: "snapshot of 32 MiB, opened read-only",
-        long: false,
-        yardstick: MEMCPY,
-        targets: vec![AtMost(2.0, &[MEMCPY])],
-        contenders: vec![snapshot("optimistic", reader.expect("it is there")), memcpy()],
-    }
+    Contest::new(
+        "claims, a snapshot of 32 MiB that is open read-only",
+        MEMCPY,
+        vec![snapshot("ndshm, optimistic", reader.expect("it is there")), memcpy()],
+    )
+    .promising([AtMost(2.0, &[MEMCPY])])
+    .one_by_one(25)
 }
 
 fn snapshot(name: &'static str, array: SharedArray2<f64>) -> Contender<'static> {

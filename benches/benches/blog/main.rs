@@ -3,8 +3,7 @@
 //!
 //! `cargo bench -p ndshm-benches --bench blog`. What follows `--` as for the benchmark `sync`.
 
-use ndshm_benches::{cpus, hold};
-use ndshm_testkit::skip;
+use ndshm_benches::{Session, absent, cpus};
 
 mod fill;
 mod matmul;
@@ -19,9 +18,15 @@ fn main() {
     if whole::is_one_run() {
         return;
     }
+    let mut session = Session::from_args();
     if cpus().len() < PARTIES {
-        return skip("all of it", "this process may use one processor only");
+        absent("blog, matmul", "this process may use one processor only");
+        return session.end();
     }
-    let contests = [fill::steady(1000), fill::steady(4000), whole::runs(1000), whole::runs(4000)];
-    hold(contests.into_iter().chain([matmul::contest()]));
+    for n in [1000, 4000] {
+        session.hold(fill::steady(n));
+        session.hold(whole::runs(n));
+    }
+    session.hold(matmul::contest());
+    session.end();
 }

@@ -28,7 +28,7 @@ fn multiply(w: &Worker, ([a, b, c], count): Arguments) -> ndshm_workers::Result<
     Ok(start.elapsed())
 }
 
-pub(super) fn contest() -> Contest {
+pub(super) fn contest() -> Contest<'static> {
     let make = || {
         let options = SharedArray2::<f64>::options().prefault(Prefault::pages());
         options.from_elem((N, N), 0.5).expect("memory")
@@ -48,15 +48,13 @@ pub(super) fn contest() -> Contest {
         )
     };
     let [a, b, mut c] = [0; 3].map(|_| Array2::from_elem((N, N), 0.5));
-    Contest {
-        group: "matrix product, n = 2048",
-        yardstick: ONE,
-        targets: vec![AtLeast(1.85, &[ONE])],
-        contenders: vec![
-            by("ndshm, 2 processes", PARTIES),
-            by(ONE, 1),
-            (PRIVATE, timed(move || general_mat_mul(1.0, &a, &b, 0.0, &mut c))),
-        ],
-        long: true,
-    }
+    let contenders = vec![
+        by("ndshm, 2 processes", PARTIES),
+        by(ONE, 1),
+        (PRIVATE, timed(move || general_mat_mul(1.0, &a, &b, 0.0, &mut c))),
+    ];
+    Contest::new("matmul, n = 2048", ONE, contenders)
+        .setting("f64, each party pinned to a processor")
+        .promising([AtLeast(1.85, &[ONE])])
+        .one_by_one(9)
 }

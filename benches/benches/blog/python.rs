@@ -3,8 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ndshm_benches::Contender;
-use ndshm_testkit::skip;
+use ndshm_benches::{Contender, absent};
 
 pub(super) const ELEMENTWISE: &str = "Python, element by element";
 pub(super) const VECTORISED: &str = "Python, mp.Array + NumPy";
@@ -83,7 +82,7 @@ fn contender(
     run: impl Fn(u64) -> Option<Duration> + 'static,
 ) -> Option<Contender<'static>> {
     if run(1).is_none() {
-        skip(name, "no python3 with NumPy");
+        absent(name, "no python3 with NumPy");
         return None;
     }
     Some((name, Box::new(move |count| run(count).expect("it ran before"))))

@@ -9,8 +9,8 @@ use ndshm_buffer::{Prefault, SharedBuffer};
 
 use crate::prefault::{Clock, made};
 
-pub(crate) const SMALL: &str = "small pages";
-pub(crate) const HUGE: &str = "huge pages";
+pub(crate) const SMALL: &str = "ndshm, small pages";
+pub(crate) const HUGE: &str = "ndshm, huge pages";
 
 /// How many loads are one operation.
 const LOADS: usize = 2_000_000;

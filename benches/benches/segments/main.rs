@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p ndshm-benches --bench segments`. What follows `--` as for the benchmark `sync`.
 
-use ndshm_benches::{cpus, hold, pin};
+use ndshm_benches::{Session, cpus, pin};
 
 mod bare;
 mod create;
@@ -11,7 +11,9 @@ mod python;
 
 fn main() {
     pin(cpus()[0]);
-    hold(create::contests().into_iter().chain(open::contests()));
+    let mut session = Session::from_args();
+    create::contests().into_iter().chain(open::contests()).for_each(|c| session.hold(c));
+    session.end();
 }
 
 /// A name that no other run has.

@@ -11,6 +11,12 @@ use crate::{bare, name, python};
 
 const LEN: usize = 1 << 20;
 
+const SHM: &str = "shm_open + mmap";
+
+const AT_LEAST_TWICE_PYTHON: Target = Target::AtLeast(2.0, &[python::NAME]);
+const OPENED: &str = "opened safely: the lifecycle lock, the mark of being in use, a look at the file, at the name behind it and at its trailer: twelve system calls against four";
+const ATTACHED: &str = "the opening of a buffer, and a membership: a description, a lock and a slot of its own, and three pages that are touched for the first time";
+
 /// A name that is there until the run ends.
 struct Kept(String);
 
@@ -52,7 +58,7 @@ impl Posix {
     }
 }
 
-pub(super) fn contests() -> Vec<Contest> {
+pub(super) fn contests() -> Vec<Contest<'static>> {
     let (buffer, array, posix, crate_s) =
         (Kept::buffer(), Kept::array(), Posix::new("open-posix"), Posix::new("open-crate"));
     let buffers: [ndshm_benches::Contender<'static>; 3] = [
@@ -60,7 +66,7 @@ pub(super) fn contests() -> Vec<Contest> {
             "ndshm SharedBuffer",
             timed(move || drop(SharedBuffer::options().open(&buffer.0).expect("it is there"))),
         ),
-        ("shm_open + mmap", timed(move || bare::shm_open(&posix.0, LEN))),
+        (SHM, timed(move || bare::shm_open(&posix.0, LEN))),
         (
             "shared_memory 0.12",
             timed(move || {
@@ -78,28 +84,26 @@ pub(super) fn contests() -> Vec<Contest> {
                 drop(unsafe { SharedArray1::<f64>::open(&array.0) }.expect("it is there"));
             }),
         ),
-        ("shm_open + mmap", timed(move || bare::shm_open(&posix.0, LEN))),
+        (SHM, timed(move || bare::shm_open(&posix.0, LEN))),
     ];
-    vec![
-        Contest {
-            group: "open + drop a buffer, 1 MiB",
-            long: false,
-            yardstick: "shm_open + mmap",
-            targets: vec![
-                Target::AtMost(1.5, &["shm_open + mmap"]),
-                Target::AtLeast(2.0, &[python::NAME]),
-            ],
-            contenders: buffers.into_iter().chain(python::open(LEN)).collect(),
-        },
-        Contest {
-            group: "attach + drop an array, 1 MiB",
-            long: false,
-            yardstick: "shm_open + mmap",
-            targets: vec![
-                Target::AtMost(3.0, &["shm_open + mmap"]),
-                Target::AtLeast(2.0, &[python::NAME]),
-            ],
-            contenders: arrays.into_iter().chain(python::open(LEN)).collect(),
-        },
-    ]
+    let contests = [
+        Contest::new(
+            "segments, a buffer opened, 1 MiB",
+            SHM,
+            buffers.into_iter().chain(python::open(LEN)).collect(),
+        )
+        .promising([Target::AtMost(1.5, &[SHM]).because(OPENED), AT_LEAST_TWICE_PYTHON.into()]),
+        Contest::new(
+            "segments, an array attached, 1 MiB",
+            SHM,
+            arrays.into_iter().chain(python::open(LEN)).collect(),
+        )
+        .promising([
+            Target::AtMost(3.0, &[SHM]).because(ATTACHED),
+            AT_LEAST_TWICE_PYTHON.because(ATTACHED),
+        ]),
+    ];
+    contests
+        .map(|c| c.setting("opened where it is not mapped yet and dropped, one processor"))
+        .into()
 }

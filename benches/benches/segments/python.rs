@@ -3,8 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use ndshm_benches::Contender;
-use ndshm_testkit::skip;
+use ndshm_benches::{Contender, absent};
 
 pub(super) const NAME: &str = "Python shared_memory";
 
@@ -41,7 +40,7 @@ pub(super) fn open(len: usize) -> Option<Contender<'static>> {
 
 fn contender(operation: &'static str, len: usize) -> Option<Contender<'static>> {
     if run(operation, len, 1).is_none() {
-        skip(NAME, "no python3 that has it");
+        absent(NAME, "no python3 that has it");
         return None;
     }
     Some((NAME, Box::new(move |n| run(operation, len, n).expect("it ran before"))))

@@ -18,6 +18,10 @@ const STD: &str = "std (threads)";
 const SPIN: &str = "pure spin, one counter";
 const FLAGS: &str = "pure spin, a flag each";
 
+const PTHREAD_IS_FASTER: &str = "pthread's barrier is five to ten times as fast here as where the target was set (23,000 crossings a second): a wake-up costs less, and nothing halts beside other work";
+const A_LOOK_EACH: &str =
+    "missed where the two processors are near each other: then what is done beside the spin counts";
+
 /// How often each party has come, to see that nobody goes on alone.
 #[repr(C)]
 #[derive(Debug)]
@@ -69,13 +73,16 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
             rivals.push(rival(FLAGS, arena, move |_| Box::new(move |run| barrier.wait(run))));
         }
         let contest = Contest {
-            group: format!("barrier of {parties}"),
+            group: format!("barrier, {parties} parties"),
             rivals: (first..rivals.len()).collect(),
             yardstick: PTHREAD,
             targets: match parties {
-                2 => vec![AtLeast(100.0, &[PTHREAD]), AtLeast(0.9, &[SPIN, FLAGS])],
-                4 => vec![AtLeast(8.0, &[PTHREAD])],
-                _ => vec![AtLeast(4.0, &[PTHREAD])],
+                2 => vec![
+                    AtLeast(100.0, &[PTHREAD]).because(PTHREAD_IS_FASTER),
+                    AtLeast(0.9, &[SPIN, FLAGS]).because(A_LOOK_EACH),
+                ],
+                4 => vec![AtLeast(8.0, &[PTHREAD]).because(PTHREAD_IS_FASTER)],
+                _ => vec![AtLeast(4.0, &[PTHREAD]).because(PTHREAD_IS_FASTER)],
             },
             parties,
             placement: Placement::Spread,
@@ -87,18 +94,18 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
         };
         if parties == 2 {
             contests.push(Contest {
-                group: "barrier of 2 beside hogs".to_owned(),
+                group: "barrier, 2 parties beside hogs".to_owned(),
                 rivals: (first..first + 2).collect(),
-                targets: vec![AtLeast(0.9, &[PTHREAD])],
+                targets: vec![AtLeast(0.9, &[PTHREAD]).into()],
                 hogs: true,
                 slice: Duration::from_millis(40),
                 rounds: 25,
                 ..contest.clone()
             });
             contests.push(Contest {
-                group: "barrier of 2 on one processor".to_owned(),
+                group: "barrier, 2 parties on one processor".to_owned(),
                 rivals: (first..first + 2).collect(),
-                targets: vec![AtLeast(0.9, &[PTHREAD])],
+                targets: vec![AtLeast(0.9, &[PTHREAD]).into()],
                 placement: Placement::Together,
                 ..contest.clone()
             });

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_void};
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 
-use ndshm_testkit::skip;
+use ndshm_benches::absent;
 
 use crate::arena::Arena;
 
@@ -32,7 +32,7 @@ impl BoostMutex {
     /// When what was built cannot be used.
     #[must_use]
     pub(crate) fn create(arena: &Arena) -> Option<Self> {
-        let library = build().map_err(|why| skip("Boost.Interprocess", &why)).ok()?;
+        let library = build().map_err(|why| absent("Boost.Interprocess", &why)).ok()?;
         // SAFETY: the library runs nothing of its own when it is loaded but the constructors of the
         // C++ library, which this process may have; the path is a string that ends in zero.
         let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOW) };

@@ -48,7 +48,7 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
         group: "condvar, notify without a waiter".to_owned(),
         rivals: vec![first, first + 1],
         yardstick: PTHREAD,
-        targets: vec![AtMost(1.0, &[PTHREAD])],
+        targets: vec![AtMost(1.0, &[PTHREAD]).into()],
         parties: 1,
         placement: Placement::Spread,
         hogs: false,

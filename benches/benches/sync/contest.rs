@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use criterion::{Criterion, SamplingMode};
-use ndshm_benches::{Contender, Target, Verdict, interleaved, print_table};
+use ndshm_benches::{Contender, Promise, Session, Verdict};
 
 use crate::crew::{Count, Crew, MOST, Placement, Prepare, Tally, elapsed, operations};
 
@@ -31,7 +30,7 @@ pub(crate) struct Contest {
     /// Of whom the first is ours: indices of the rivals.
     pub(crate) rivals: Vec<usize>,
     pub(crate) yardstick: &'static str,
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Vec<Promise>,
     pub(crate) parties: usize,
     pub(crate) placement: Placement,
     /// Beside one process on each processor that does nothing but use it.
@@ -62,71 +61,44 @@ pub(crate) struct Crews {
     pub(crate) cpus: Vec<usize>,
 }
 
-/// What the user asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    pub(crate) filter: Option<String>,
-    pub(crate) tables: bool,
-    pub(crate) quick: bool,
-}
-
-impl Wish {
-    fn wants(&self, group: &str) -> bool {
-        self.filter.as_ref().is_none_or(|f| group.contains(f.as_str()) || f.starts_with(group))
-    }
-}
-
 impl Contest {
-    pub(crate) fn hold(
-        &self,
-        criterion: &mut Criterion,
-        rivals: &[Rival],
-        crews: &Crews,
-        wish: &Wish,
-    ) -> Vec<Verdict> {
-        if !wish.wants(&self.group) {
-            return Vec::new();
+    pub(crate) fn hold(&self, session: &mut Session, rivals: &[Rival], crews: &Crews) {
+        if !session.wants(&self.group) {
+            return;
         }
         let hogs = self.hogs.then(|| Hogs::start(crews));
         for &i in &self.rivals {
             self.check(&rivals[i], i, crews);
         }
-        let mut group = criterion.benchmark_group(&self.group);
-        group.sampling_mode(SamplingMode::Flat);
-        for (name, mut run) in self.contenders(rivals, crews) {
-            group.bench_function(name, |b| b.iter_custom(&mut *run));
-        }
-        group.finish();
-        let mut verdicts = Vec::new();
-        if wish.tables {
-            let rounds = if wish.quick { self.rounds.div_ceil(4) } else { self.rounds };
-            let mut contenders = self.contenders(rivals, crews);
-            let measured = interleaved(self.slice, rounds, &mut contenders);
-            print_table(&self.title(crews, rounds), self.yardstick, &measured);
-            verdicts.extend(self.targets.iter().filter_map(|t| t.judge(&self.group, &measured)));
-            verdicts.extend(self.fairness(rivals, crews));
-            verdicts.iter().for_each(|v| println!("{v}"));
+        let contest = ndshm_benches::Contest::new(
+            &*self.group,
+            self.yardstick,
+            self.contenders(rivals, crews),
+        );
+        let mut contest = contest
+            .setting(self.setting(crews))
+            .promising(self.targets.iter().copied())
+            .turns(self.slice, self.rounds);
+        session.by_criterion(&mut contest);
+        let part = if session.is_quick() { 20 } else { 1 };
+        if let Some(report) = session.in_turns(&mut contest) {
+            report.verdicts.extend(self.fairness(rivals, crews, part));
         }
         drop(hogs);
-        verdicts
     }
 
-    fn title(&self, crews: &Crews, rounds: usize) -> String {
+    fn setting(&self, crews: &Crews) -> String {
         let cpus = match self.placement {
             Placement::Spread => crews.cpus.len().min(self.parties),
             Placement::Together => 1,
         };
-        let hogs = if self.hogs { " beside a hog on each" } else { "" };
-        format!(
-            "{}: {} pinned to {cpus} of {} processors{hogs}; medians of {rounds} rounds in turns",
-            self.group,
-            if self.parties == 1 {
-                "1 party".to_owned()
-            } else {
-                format!("{} parties", self.parties)
-            },
-            crews.cpus.len(),
-        )
+        let hogs = if self.hogs { ", beside a process on each that only uses it" } else { "" };
+        let parties = if self.parties == 1 {
+            "1 party".to_owned()
+        } else {
+            format!("{} parties", self.parties)
+        };
+        format!("{parties} pinned to {cpus} of {} processors{hogs}", crews.cpus.len())
     }
 
     /// That it does what it says, with errors looked for on the way.
@@ -199,8 +171,9 @@ impl Contest {
 
     /// The least-served party's share, times the number of parties: 1 is perfectly fair.
     #[allow(clippy::cast_precision_loss, reason = "a count of some millions")]
-    fn fairness(&self, rivals: &[Rival], crews: &Crews) -> Option<Verdict> {
+    fn fairness(&self, rivals: &[Rival], crews: &Crews, part: u32) -> Option<Verdict> {
         let (window, least) = self.fair_for?;
+        let window = window / part;
         let mut ours = None;
         println!("least-served share x {} over {window:?}:", self.parties);
         for &i in &self.rivals {
@@ -208,13 +181,12 @@ impl Contest {
             let fewest = tallies.iter().map(|t| t.operations).min().unwrap_or(0);
             let all = operations(&tallies).max(1) as f64;
             let share = fewest as f64 / all * self.parties as f64;
-            println!("{:<30} {share:>12.3}", rivals[i].name);
-            ours.get_or_insert(share);
+            println!("{:<34} {share:>14.3}", rivals[i].name);
+            ours.get_or_insert((rivals[i].name, share));
         }
-        let share = ours?;
-        let what =
-            format!("{}: least-served share x {} at least {least}", self.group, self.parties);
-        Some(Verdict::new(what, share >= least, share))
+        let (name, share) = ours?;
+        let what = format!("{name}: share of the least served x {} at least {least}", self.parties);
+        Some(Verdict::plain(what, share >= least, share))
     }
 }
 

@@ -3,11 +3,7 @@
 //! `cargo bench -p ndshm-benches`. What follows `--`: first a part of a group's name, to run those
 //! only; `--quick` measures less; `--test` runs everything once, with its checks.
 
-use std::time::Duration;
-
-use criterion::Criterion;
-use ndshm_benches::cpus;
-use ndshm_testkit::skip;
+use ndshm_benches::{Session, absent, cpus};
 
 mod arena;
 mod barrier;
@@ -25,17 +21,10 @@ mod semaphore;
 mod transfer;
 
 use arena::Arena;
-use contest::{Crews, Rival, Wish, hog};
+use contest::{Crews, Rival, hog};
 use crew::{Crew, MOST, Prepare};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|a| a == name);
-    let wish = Wish {
-        filter: arguments.iter().find(|a| !a.starts_with('-')).cloned(),
-        tables: !has("--test") && !has("--list") && !has("--profile-time"),
-        quick: has("--quick"),
-    };
     let arena = Arena::create();
     let (mut rivals, mut contests) = (Vec::new(), Vec::new());
     mutex::enter(arena, &mut rivals, &mut contests);
@@ -49,24 +38,15 @@ fn main() {
     let crews = muster(arena, rivals);
     let two = crews.cpus.len() >= 2;
 
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(100))
-        .measurement_time(Duration::from_millis(500))
-        .sample_size(10)
-        .configure_from_args();
-    let mut verdicts = Vec::new();
+    let mut session = Session::from_args();
     for contest in &contests {
         if two || contest.parties == 1 {
-            verdicts.extend(contest.hold(&mut criterion, rivals, &crews, &wish));
+            contest.hold(&mut session, rivals, &crews);
         } else {
-            skip(&contest.group, "this process may use one processor only");
+            absent(&contest.group, "this process may use one processor only");
         }
     }
-    criterion.final_summary();
-    if !verdicts.is_empty() {
-        println!("\ntargets:");
-        verdicts.iter().for_each(|v| println!("{v}"));
-    }
+    session.end();
 }
 
 /// Parties for all that is to be measured. Called while there is one thread.

@@ -65,7 +65,7 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
         group: "rwlock, 2 readers".to_owned(),
         rivals: (first..rivals.len()).collect(),
         yardstick: PARKING_LOT,
-        targets: vec![AtLeast(2.0, &[PARKING_LOT]), AtLeast(2.0, &[PTHREAD])],
+        targets: vec![AtLeast(2.0, &[PARKING_LOT]).into(), AtLeast(2.0, &[PTHREAD]).into()],
         parties: 2,
         placement: Placement::Spread,
         hogs: false,

@@ -63,10 +63,10 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
     }));
 
     let contest = Contest {
-        group: "semaphore uncontended".to_owned(),
+        group: "semaphore, uncontended".to_owned(),
         rivals: vec![first, posix],
         yardstick: POSIX,
-        targets: vec![AtMost(1.0, &[POSIX])],
+        targets: vec![AtMost(1.0, &[POSIX]).into()],
         parties: 1,
         placement: Placement::Spread,
         hogs: false,
@@ -76,7 +76,7 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
         fair_for: None,
     };
     contests.push(Contest {
-        group: "semaphore with owners, uncontended".to_owned(),
+        group: "semaphore, with owners, uncontended".to_owned(),
         rivals: vec![first + 1, posix],
         ..contest.clone()
     });

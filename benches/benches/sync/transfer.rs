@@ -27,10 +27,10 @@ pub(crate) fn enter(arena: &'static Arena, rivals: &mut Vec<Rival>, contests: &m
     rivals.push(ndshm(arena));
     rivals.extend(iceoryx2(arena));
     contests.push(Contest {
-        group: "transfer of 64 MiB".to_owned(),
+        group: "transfer, 64 MiB".to_owned(),
         rivals: (first..rivals.len()).collect(),
         yardstick: NDSHM,
-        targets: vec![AtLeast(1.5, &[ICEORYX2])],
+        targets: vec![AtLeast(1.5, &[ICEORYX2]).into()],
         parties: 2,
         placement: Placement::Spread,
         hogs: false,
@@ -163,6 +163,6 @@ fn iceoryx2(_arena: &'static Arena) -> Vec<Rival> {
 #[cfg(not(feature = "iceoryx2"))]
 fn iceoryx2(_arena: &'static Arena) -> Vec<Rival> {
     // Named here so that the list of rivals is the same with and without.
-    ndshm_testkit::skip(&format!("{ICEORYX2}; {COPIED}"), "built without `--features iceoryx2`");
+    ndshm_benches::absent(&format!("{ICEORYX2}; {COPIED}"), "built without `--features iceoryx2`");
     Vec::new()
 }
