@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::crew::Crew;
+use crate::sys::Handlers;
 use crate::workers::watch;
 use crate::{RunError, Worker, Workers};
 
@@ -18,6 +19,8 @@ use crate::{RunError, Worker, Workers};
 /// - **Each run is one of its own**: the barrier is whole again, whatever broke it, and globals of the
 ///   process are what the last run left there. A guard that a function leaks (`mem::forget`) is held
 ///   until the pool ends.
+/// - **Signals** that ask the program to end are seen to while it runs, as by [`Workers::run`]; between runs
+///   they do what they would without a pool. The handlers stay in place meanwhile, unless the program has its own.
 /// - **The end.** Dropped, it lets the workers go and waits for them, at most half a second; then it kills
 ///   them. They never outlive the thread that started the pool.
 ///
@@ -47,11 +50,13 @@ use crate::{RunError, Worker, Workers};
 pub struct Pool<'a> {
     workers: Workers<'a>,
     crew: Crew,
+    /// Those of the runs: in between they do what there would be without them.
+    _handlers: Handlers,
 }
 
 impl<'a> Pool<'a> {
-    pub(crate) fn new(workers: Workers<'a>, crew: Crew) -> Self {
-        Self { workers, crew }
+    pub(crate) fn new(workers: Workers<'a>, crew: Crew, handlers: Handlers) -> Self {
+        Self { workers, crew, _handlers: handlers }
     }
 
     /// Calls `f` in every worker, as [`Workers::run`] does, and waits until all have returned.

@@ -14,7 +14,7 @@ use crate::launch::What;
 use crate::order::Task;
 use crate::settings::Settings;
 use crate::supervise::Outcome;
-use crate::sys::{Image, Interrupts};
+use crate::sys::{Handlers, Image, Interrupts};
 use crate::{Event, Output, Pin, Pool, RunError, StartError, Worker, codec, init};
 
 /// A number of worker processes to run a function in, each time [`run`](Self::run) is called.
@@ -176,8 +176,9 @@ impl<'a> Workers<'a> {
             return Err(StartError::NotInitialised);
         }
         let size = self.settings.checked_size()?;
+        let handlers = Handlers::put_in().map_err(StartError::system("watch for signals"))?;
         let crew = Crew::start(&self.settings, |group| Crew::worker(group, size))?;
-        Ok(Pool::new(self, crew))
+        Ok(Pool::new(self, crew, handlers))
     }
 
     /// Calls `f` in every worker process, each time with a copy of `args`, waits until all have

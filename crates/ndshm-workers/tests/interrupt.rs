@@ -47,11 +47,19 @@ fn program() {
             std::thread::sleep(Duration::from_secs(600));
         }
     });
-    let status = if role == "pool" {
+    let status = if role == "pool" || role == "idle" {
         let mut pool = workers.pool().unwrap();
         let first = status_of(pool.run(sleep, &()));
         // The pool is whole again.
         assert_eq!(pool.run(|w, ()| Ok::<_, String>(w.rank()), &()).unwrap(), [0, 1]);
+        if role == "pool" {
+            // And sees to the same signal once more.
+            eprintln!("again");
+            assert_eq!(status_of(pool.run(sleep, &())), first);
+        } else {
+            eprintln!("idle");
+            std::thread::sleep(Duration::from_secs(600));
+        }
         first
     } else {
         status_of(workers.run(sleep, &()))
@@ -120,6 +128,11 @@ fn the_first_signal_ends_the_run_and_the_program_ends_by_itself() {
         assert!(segment_exists(pid));
         let start = Instant::now();
         kill(pid, signal);
+        if role == "pool" {
+            assert!(program.lines.any(|line| line == "again"));
+            assert!(program.lines.any(|line| line.starts_with("worker ")), "it runs again");
+            kill(pid, signal);
+        }
         let status = program.child.wait().unwrap();
         assert!(start.elapsed() < Duration::from_secs(5));
         assert_eq!(status.code(), Some(100 + signal), "{role}: {status:?}");
@@ -144,6 +157,19 @@ fn the_second_signal_ends_the_program_at_once() {
     let workers = program.workers.clone();
     eventually("workers", Duration::from_secs(5), || workers.iter().all(|&pid| gone(pid)));
     // It was killed: the name is an orphan, for whoever collects those.
+    SharedBuffer::options().remove(&segment_name(pid)).unwrap();
+}
+
+#[test]
+fn between_the_runs_of_a_pool_a_signal_does_what_it_would_without() {
+    let _watchdog = watchdog("idle", 60);
+    let mut program = start("idle");
+    let pid = program.child.id();
+    // In a run it ends that; in between, the program. The same signal, so its handler was put in again.
+    kill(pid, libc::SIGINT);
+    assert!(program.lines.any(|line| line == "idle"));
+    kill(pid, libc::SIGINT);
+    assert_eq!(program.child.wait().unwrap().signal(), Some(libc::SIGINT));
     SharedBuffer::options().remove(&segment_name(pid)).unwrap();
 }
 

@@ -12,7 +12,7 @@ pub(crate) use child::{
 };
 pub(crate) use files::{anonymous_file, inherited, make_nonblocking, receive, send, wait_readable};
 pub(crate) use image::{ExecutableId, Image, THIS_EXECUTABLE};
-pub(crate) use signals::Interrupts;
+pub(crate) use signals::{Handlers, Interrupts};
 
 /// Whether the kernel marked this process as more privileged than who started it (setuid and kin).
 pub(crate) fn is_privileged_start() -> bool {
