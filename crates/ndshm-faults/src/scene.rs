@@ -42,6 +42,70 @@ pub struct Scene {
     pub acts: &'static [Act],
 }
 
+impl Scene {
+    /// All play, and some are killed, stopped, disturbed at any moment: what other scenes are variants of.
+    pub(crate) const FREE_FOR_ALL: Self = Self {
+        name: "free for all",
+        rows: &["holder", "releasing", "waiting"],
+        row: |at| match at {
+            at if at.is_inside() => Some(0),
+            At::Releasing => Some(1),
+            At::Wanting => Some(2),
+            _ => None,
+        },
+        players: 4,
+        kills: 3,
+        pause: Duration::from_micros(120),
+        orphaned: false,
+        together: false,
+        bystanders: 0,
+        acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
+    };
+
+    /// The same game, where what a dead one left has to be taken over first.
+    pub(crate) const fn orphaned(self) -> Self {
+        Self {
+            name: "orphaned",
+            pause: Duration::from_micros(250),
+            orphaned: true,
+            acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
+            ..self
+        }
+    }
+
+    /// The same, with what a lock's waiters do about it told apart.
+    pub(crate) const fn recovered(self) -> Self {
+        Self {
+            rows: &["recoverer", "beside a recoverer"],
+            row: |at| match at {
+                At::Mending => Some(0),
+                At::Wanting => Some(1),
+                _ => None,
+            },
+            players: 3,
+            ..self.orphaned()
+        }
+    }
+
+    /// The same game, where the survivor has what all want: they wait.
+    pub(crate) const fn held(self, name: &'static str, acts: &'static [Act]) -> Self {
+        Self {
+            name,
+            rows: &["waiting"],
+            row: |at| (at == At::Wanting).then_some(0),
+            pause: Duration::from_micros(300),
+            bystanders: 1,
+            acts,
+            ..self
+        }
+    }
+
+    /// One turn of the game, killed at each of its instructions, beside so many others.
+    pub(crate) const fn step_by_step(self, name: &'static str, bystanders: usize) -> Self {
+        Self { name, bystanders, acts: &[Act::Step], ..self }
+    }
+}
+
 /// What is done to the players of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {

@@ -49,27 +49,22 @@ const PARTY: Scene = Scene {
     players: PARTIES,
     kills: 2,
     pause: Duration::from_micros(200),
-    orphaned: false,
     together: true,
-    bystanders: 0,
     acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks],
+    ..Scene::FREE_FOR_ALL
 };
 
 const SCENES: &[Scene] = &[
     PARTY,
     Scene {
-        name: "orphaned",
         rows: &["breaker"],
         row: |at| (at == At::Wanting).then_some(0),
         players: PARTIES - 1,
-        pause: Duration::from_micros(250),
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..PARTY
+        ..PARTY.orphaned()
     },
     Scene { name: PARTED, acts: &[Act::Stop], ..PARTY },
-    Scene { name: "last to come", bystanders: PARTIES - 1, acts: &[Act::Step], ..PARTY },
-    Scene { name: FIRST, bystanders: PARTIES - 1, acts: &[Act::Step], ..PARTY },
+    PARTY.step_by_step("last to come", PARTIES - 1),
+    PARTY.step_by_step(FIRST, PARTIES - 1),
 ];
 
 struct Played {

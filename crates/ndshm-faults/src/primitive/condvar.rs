@@ -7,7 +7,7 @@ use ndshm_sync::{Condvar, Mutex, MutexGuard};
 
 use super::exclusive::{Exclusive, Got, Lock};
 use crate::ledger::{self, Ledger};
-use crate::scene::{Act, Dead, Hang, Primitive, Scene, Subject};
+use crate::scene::{Dead, Hang, Primitive, Scene, Subject};
 use crate::seat::At;
 use crate::stage::Stage;
 use crate::violation::Violation;
@@ -26,26 +26,13 @@ const WAITER: &str = "waiter";
 const PLAYED: Scene = Scene {
     name: "by turns",
     rows: &["inside", "notifying", "waiting"],
-    row: |at| match at {
-        at if at.is_inside() => Some(0),
-        At::Releasing => Some(1),
-        At::Wanting => Some(2),
-        _ => None,
-    },
-    players: 4,
     kills: 2,
     pause: Duration::from_micros(200),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
-    acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
+    ..Scene::FREE_FOR_ALL
 };
 
-const SCENES: &[Scene] = &[
-    PLAYED,
-    Scene { name: NOTIFIER, bystanders: 1, acts: &[Act::Step], ..PLAYED },
-    Scene { name: WAITER, acts: &[Act::Step], ..PLAYED },
-];
+const SCENES: &[Scene] =
+    &[PLAYED, PLAYED.step_by_step(NOTIFIER, 1), PLAYED.step_by_step(WAITER, 0)];
 
 type Guard = MutexGuard<'static, Ledger>;
 

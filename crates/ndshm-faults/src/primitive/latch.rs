@@ -41,25 +41,21 @@ const PLAYED: Scene = Scene {
     players: PARTIES,
     kills: 2,
     pause: Duration::from_micros(40),
-    orphaned: false,
     together: true,
-    bystanders: 0,
     acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks],
+    ..Scene::FREE_FOR_ALL
 };
 
 const SCENES: &[Scene] = &[
     PLAYED,
     Scene {
-        name: "orphaned",
         rows: &["told of another"],
         row: |at| (at == At::Wanting).then_some(0),
         players: PARTIES - 1,
         pause: Duration::from_micros(200),
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..PLAYED
+        ..PLAYED.orphaned()
     },
-    Scene { name: "last to come", bystanders: PARTIES - 1, acts: &[Act::Step], ..PLAYED },
+    PLAYED.step_by_step("last to come", PARTIES - 1),
 ];
 
 struct Played {

@@ -7,7 +7,6 @@ use ndshm_sync::{LockError, Mutex, MutexGuard};
 use super::exclusive::{Exclusive, Got, Lock};
 use crate::ledger::{self, Ledger};
 use crate::scene::{Act, Dead, Hang, Primitive, Scene, Subject};
-use crate::seat::At;
 use crate::stage::Stage;
 
 pub(crate) const MUTEX: Primitive =
@@ -19,75 +18,11 @@ const HELD: &str = "held";
 const AWAITED: &str = "awaited";
 
 const SCENES: &[Scene] = &[
-    Scene {
-        name: "free for all",
-        rows: &["holder", "waker", "contender"],
-        row: |at| match at {
-            at if at.is_inside() => Some(0),
-            At::Releasing => Some(1),
-            At::Wanting => Some(2),
-            _ => None,
-        },
-        players: 4,
-        kills: 3,
-        pause: Duration::from_micros(120),
-        orphaned: false,
-        together: false,
-        bystanders: 0,
-        acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
-    },
-    Scene {
-        name: HELD,
-        rows: &["waiter"],
-        row: |at| (at == At::Wanting).then_some(0),
-        players: 4,
-        kills: 3,
-        pause: Duration::from_micros(300),
-        orphaned: false,
-        together: false,
-        bystanders: 1,
-        acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Step],
-    },
-    Scene {
-        name: "orphaned",
-        rows: &["recoverer", "beside a recoverer"],
-        row: |at| match at {
-            At::Mending => Some(0),
-            At::Wanting => Some(1),
-            _ => None,
-        },
-        players: 3,
-        kills: 3,
-        pause: Duration::from_micros(250),
-        orphaned: true,
-        together: false,
-        bystanders: 0,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-    },
-    Scene {
-        name: "alone",
-        rows: &["alone"],
-        row: |_| Some(0),
-        players: 1,
-        kills: 1,
-        pause: Duration::ZERO,
-        orphaned: false,
-        together: false,
-        bystanders: 0,
-        acts: &[Act::Step],
-    },
-    Scene {
-        name: AWAITED,
-        rows: &["waker"],
-        row: |_| Some(0),
-        players: 2,
-        kills: 1,
-        pause: Duration::ZERO,
-        orphaned: false,
-        together: false,
-        bystanders: 1,
-        acts: &[Act::Step],
-    },
+    Scene::FREE_FOR_ALL,
+    Scene::FREE_FOR_ALL.held(HELD, &[Act::Kill, Act::Storm, Act::Namespaces, Act::Step]),
+    Scene::FREE_FOR_ALL.recovered(),
+    Scene::FREE_FOR_ALL.step_by_step("alone", 0),
+    Scene::FREE_FOR_ALL.step_by_step(AWAITED, 1),
 ];
 
 impl Lock for Mutex<'static, Ledger> {

@@ -35,24 +35,12 @@ const PLAYED: Scene = Scene {
     players: 3,
     kills: 2,
     pause: Duration::from_micros(100),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
     acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks],
+    ..Scene::FREE_FOR_ALL
 };
 
-const SCENES: &[Scene] = &[
-    PLAYED,
-    Scene {
-        name: "orphaned",
-        pause: Duration::from_micros(250),
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..PLAYED
-    },
-    Scene { name: "alone", acts: &[Act::Step], ..PLAYED },
-    Scene { name: WAITING, acts: &[Act::Step], ..PLAYED },
-];
+const SCENES: &[Scene] =
+    &[PLAYED, PLAYED.orphaned(), PLAYED.step_by_step("alone", 0), PLAYED.step_by_step(WAITING, 0)];
 
 struct Played {
     stage: Stage,

@@ -23,7 +23,6 @@ const READER_AWAITED: &str = "reader awaited";
 const READERS: &str = "readers";
 
 const MIXED: Scene = Scene {
-    name: "free for all",
     rows: &["writer", "reader", "releasing", "waiting"],
     row: |at| match at {
         at if at.is_inside() => Some(0),
@@ -32,44 +31,17 @@ const MIXED: Scene = Scene {
         At::Wanting => Some(3),
         _ => None,
     },
-    players: 4,
-    kills: 3,
-    pause: Duration::from_micros(120),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
-    acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
+    ..Scene::FREE_FOR_ALL
 };
 
 const SCENES: &[Scene] = &[
     MIXED,
-    Scene {
-        name: HELD,
-        rows: &["waiting"],
-        row: |at| (at == At::Wanting).then_some(0),
-        pause: Duration::from_micros(300),
-        bystanders: 1,
-        acts: &[Act::Kill, Act::Step],
-        ..MIXED
-    },
-    Scene {
-        name: "orphaned",
-        rows: &["recoverer", "beside a recoverer"],
-        row: |at| match at {
-            At::Mending => Some(0),
-            At::Wanting => Some(1),
-            _ => None,
-        },
-        players: 3,
-        pause: Duration::from_micros(250),
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..MIXED
-    },
-    Scene { name: "alone, writing", players: 1, kills: 1, acts: &[Act::Step], ..MIXED },
-    Scene { name: READERS, players: 1, kills: 1, acts: &[Act::Step], ..MIXED },
-    Scene { name: WRITER_AWAITED, bystanders: 1, acts: &[Act::Step], ..MIXED },
-    Scene { name: READER_AWAITED, bystanders: 1, acts: &[Act::Step], ..MIXED },
+    MIXED.held(HELD, &[Act::Kill, Act::Step]),
+    MIXED.recovered(),
+    MIXED.step_by_step("alone, writing", 0),
+    MIXED.step_by_step(READERS, 0),
+    MIXED.step_by_step(WRITER_AWAITED, 1),
+    MIXED.step_by_step(READER_AWAITED, 1),
 ];
 
 /// With so few cells that readers meet in them.

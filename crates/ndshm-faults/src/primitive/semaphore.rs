@@ -30,42 +30,13 @@ const STEPS: u8 = 10;
 /// The survivor has all permits when the round begins.
 const HELD: &str = "held";
 
-const PLAYED: Scene = Scene {
-    name: "free for all",
-    rows: &["holder", "releasing", "waiting"],
-    row: |at| match at {
-        at if at.is_inside() => Some(0),
-        At::Releasing => Some(1),
-        At::Wanting => Some(2),
-        _ => None,
-    },
-    players: 5,
-    kills: 3,
-    pause: Duration::from_micros(120),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
-    acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
-};
+const PLAYED: Scene = Scene { players: 5, ..Scene::FREE_FOR_ALL };
 
 const SCENES: &[Scene] = &[
     PLAYED,
-    Scene {
-        name: HELD,
-        rows: &["waiting"],
-        row: |at| (at == At::Wanting).then_some(0),
-        pause: Duration::from_micros(300),
-        bystanders: 1,
-        acts: &[Act::Kill, Act::Step],
-        ..PLAYED
-    },
-    Scene {
-        name: "orphaned",
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..PLAYED
-    },
-    Scene { name: "alone", acts: &[Act::Step], ..PLAYED },
+    PLAYED.held(HELD, &[Act::Kill, Act::Step]),
+    PLAYED.orphaned(),
+    PLAYED.step_by_step("alone", 0),
 ];
 
 type Permit = SemaphorePermit<'static>;

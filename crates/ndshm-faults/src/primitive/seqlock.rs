@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ndshm_sync::{LockError, Member, SeqLock};
 
 use crate::ledger::{self, Ledger};
-use crate::scene::{Act, Dead, Hang, Primitive, Scene, Subject};
+use crate::scene::{Dead, Hang, Primitive, Scene, Subject};
 use crate::seat::At;
 use crate::stage::Stage;
 use crate::violation::Violation;
@@ -17,7 +17,6 @@ pub(crate) const SEQLOCK: Primitive =
 const READING: &str = "alone, reading";
 
 const PLAYED: Scene = Scene {
-    name: "free for all",
     rows: &["writer", "publishing", "reader", "waiting"],
     row: |at| match at {
         At::Inside | At::Changing(_) => Some(0),
@@ -26,27 +25,14 @@ const PLAYED: Scene = Scene {
         At::Wanting => Some(3),
         _ => None,
     },
-    players: 4,
-    kills: 3,
-    pause: Duration::from_micros(120),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
-    acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks, Act::Stop],
+    ..Scene::FREE_FOR_ALL
 };
 
 const SCENES: &[Scene] = &[
     PLAYED,
-    Scene {
-        name: "orphaned",
-        players: 3,
-        pause: Duration::from_micros(250),
-        orphaned: true,
-        acts: &[Act::Kill, Act::Recycled, Act::Step, Act::Orphaned, Act::OrphanedInWait],
-        ..PLAYED
-    },
-    Scene { name: "alone, writing", acts: &[Act::Step], ..PLAYED },
-    Scene { name: READING, acts: &[Act::Step], ..PLAYED },
+    Scene { players: 3, ..PLAYED.orphaned() },
+    PLAYED.step_by_step("alone, writing", 0),
+    PLAYED.step_by_step(READING, 0),
 ];
 
 struct Played {

@@ -46,20 +46,12 @@ const PLAYED: Scene = Scene {
         At::Wanting => Some(1),
         _ => None,
     },
-    players: 4,
-    kills: 3,
     pause: Duration::from_micros(150),
-    orphaned: false,
-    together: false,
-    bystanders: 0,
     acts: &[Act::Kill, Act::Storm, Act::Namespaces, Act::Forks],
+    ..Scene::FREE_FOR_ALL
 };
 
-const SCENES: &[Scene] = &[
-    PLAYED,
-    Scene { name: GIVER, bystanders: 2, acts: &[Act::Step], ..PLAYED },
-    Scene { name: TAKER, acts: &[Act::Step], ..PLAYED },
-];
+const SCENES: &[Scene] = &[PLAYED, PLAYED.step_by_step(GIVER, 2), PLAYED.step_by_step(TAKER, 0)];
 
 /// Something that is given and taken.
 trait Channel: Sized + 'static {
