@@ -68,12 +68,24 @@ pub mod prelude {
     pub use ndshm_workers::{Pool, RunError, Worker, Workers};
 }
 
-/// The examples of the README and of the guide, as tests.
+/// The examples of the READMEs and of the pages, as tests.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../README.md")]
     struct Readme;
 
+    #[doc = include_str!("../../../README.md")]
+    struct Repository;
+
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
+
+    #[doc = include_str!("../../../docs/coming-from.md")]
+    struct ComingFrom;
+
+    #[doc = include_str!("../../../docs/failures.md")]
+    struct Failures;
+
+    #[doc = include_str!("../../../docs/faq.md")]
+    struct Questions;
 }
