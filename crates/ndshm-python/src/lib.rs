@@ -1,4 +1,28 @@
-//! The extension module `ndshm._ndshm`.
+//! The extension module `ndshm._ndshm`: what the package `ndshm` cannot say in Python.
+//!
+//! It holds arrays, claims and locks, and waits for them with the interpreter's lock released; contexts, NumPy and
+//! pickling are in `python/ndshm`, which is the public face.
+
+mod array;
+mod dtype;
+mod errors;
+mod index;
+mod span;
+mod wait;
+
 use pyo3::prelude::*;
+
 #[pymodule]
-fn _ndshm(_m: &Bound<'_, PyModule>) -> PyResult<()> { Ok(()) }
+fn _ndshm(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<array::Array>()?;
+    m.add_class::<array::Held>()?;
+    m.add_class::<span::Span>()?;
+    m.add_function(wrap_pyfunction!(array::create, m)?)?;
+    m.add_function(wrap_pyfunction!(array::open, m)?)?;
+    m.add_function(wrap_pyfunction!(array::open_handle, m)?)?;
+    m.add_function(wrap_pyfunction!(array::load, m)?)?;
+    m.add_function(wrap_pyfunction!(array::remove, m)?)?;
+    m.add_function(wrap_pyfunction!(dtype::descr, m)?)?;
+    m.add_function(wrap_pyfunction!(dtype::itemsize, m)?)?;
+    Ok(())
+}
