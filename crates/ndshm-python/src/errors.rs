@@ -41,7 +41,7 @@ pub(crate) fn who(py: Python<'_>, member: Member) -> PyResult<Bound<'_, PyAny>> 
 
 /// Why there is no claim. `waited`: the caller had time to wait.
 pub(crate) fn claim<G>(py: Python<'_>, e: ClaimError<G>, waited: bool) -> PyErr {
-    let text = e.to_string();
+    let text = e.to_string().replace("drop that guard first", "release that claim first");
     match e {
         ClaimError::Poisoned(poisoned) => {
             let parts = poisoned.parts().to_vec();

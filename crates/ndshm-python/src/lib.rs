@@ -4,9 +4,13 @@
 //! pickling are in `python/ndshm`, which is the public face.
 
 mod array;
+mod barrier;
 mod dtype;
 mod errors;
 mod index;
+mod locks;
+mod room;
+mod slot;
 mod span;
 mod wait;
 
@@ -17,6 +21,15 @@ fn _ndshm(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<array::Array>()?;
     m.add_class::<array::Held>()?;
     m.add_class::<span::Span>()?;
+    m.add_class::<locks::PyMutex>()?;
+    m.add_class::<locks::PyRwLock>()?;
+    m.add_class::<locks::PyCondition>()?;
+    m.add_class::<locks::PyEvent>()?;
+    m.add_class::<locks::PySemaphore>()?;
+    m.add_class::<locks::PySignalSemaphore>()?;
+    m.add_class::<barrier::PyBarrier>()?;
+    m.add_class::<barrier::Launched>()?;
+    m.add_function(wrap_pyfunction!(barrier::set_rank, m)?)?;
     m.add_function(wrap_pyfunction!(array::create, m)?)?;
     m.add_function(wrap_pyfunction!(array::open, m)?)?;
     m.add_function(wrap_pyfunction!(array::open_handle, m)?)?;

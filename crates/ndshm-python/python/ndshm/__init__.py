@@ -16,6 +16,11 @@ across processes; what a killed process left half-written is known by name, and 
 Arrays: :func:`zeros`, :func:`empty`, :func:`full`, :func:`array`, :func:`open`, :func:`load`, :func:`remove`; :class:`SharedArray`,
 :class:`Claim`.
 
+Locks: :class:`Mutex`, :class:`RwLock`, :class:`Condition`, :class:`Event`, :class:`Semaphore`, :class:`SignalSemaphore`,
+:class:`Barrier`: as those of ``threading``, for processes, and none hangs when somebody dies.
+
+Workers: :class:`Workers` runs a function in P processes; :class:`Worker` is the place of one of them, also under ``ndshm run``.
+
 Errors: all are :class:`Error`; :class:`OwnerDied`, :class:`Overlap`, :class:`TimedOut`, :class:`Deadlock`, :class:`Closed`,
 :class:`ReadOnly`, :class:`NameTaken`, :class:`NotFound`, :class:`NoSpace` say who and what in their attributes.
 """
@@ -42,5 +47,7 @@ from ._errors import (
     WorkerDied,
     WorkersFailed,
 )
+from ._locks import Barrier, Condition, Event, Mutex, RwLock, Semaphore, SignalSemaphore
+from ._workers import Worker, Workers
 
 __version__ = "0.1.0"

@@ -211,7 +211,8 @@ class SharedArray(_ndshm.Array):
         if self.read_only:
             return self.snapshot()[part].copy()
         with self._claimed(part, "r", _FOR_EVER, False) as m:
-            return m.copy(order="K") if m.ndim else m[()]
+            copy = m.copy(order="K")
+            return copy if m.ndim else copy[()]
 
     def __setitem__(self, part: Any, value: Any) -> None:
         """Writes to a part, under an exclusive claim of it."""

@@ -1,0 +1,26 @@
+"""Nobody waits for ever, and nothing is left behind."""
+
+import faulthandler
+import os
+import sys
+
+import pytest
+
+HERE = os.path.dirname(__file__)
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)  # spawned workers find the functions of the tests
+
+
+@pytest.fixture(autouse=True)
+def watchdog():
+    faulthandler.dump_traceback_later(120, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture
+def name(request):
+    """A name of this test and process; gone after it."""
+    name = f"py.{os.getpid()}.{request.node.name}".replace("[", ".").replace("]", "")[:150]
+    yield name
+    assert not os.path.exists(f"/dev/shm/ndshm.{name}"), "a segment was left"
