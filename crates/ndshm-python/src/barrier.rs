@@ -1,15 +1,15 @@
 //! Barriers: of any processes and threads, and of the group that a launcher made.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::thread::ThreadId;
 
-use ndshm_sync::{Barrier, BarrierCell, BarrierError, Layout, LayoutError, Party};
+use ndshm_sync::{Absence, Barrier, BarrierCell, BarrierError, Layout, LayoutError, Party};
 use ndshm_workers::Worker;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors;
+use crate::locks::handles;
 use crate::room::{Primitive, Room};
 use crate::slot::{Moved, Slot};
 use crate::wait::{Signals, timeout};
@@ -28,39 +28,25 @@ impl Primitive for Barrier<'static> {
 type Seat = (ThreadId, Party<'static>);
 
 #[pyclass(frozen, subclass, name = "Barrier", module = "ndshm._ndshm")]
-pub(crate) struct PyBarrier {
-    slot: Slot<Barrier<'static>, Seat>,
-    /// The rank that the next thread without one is to have.
-    rank: Mutex<Option<usize>>,
-}
+pub(crate) struct PyBarrier(Slot<Barrier<'static>, Seat>);
+
+handles!(PyBarrier, usize);
 
 impl PyBarrier {
-    fn of(slot: Slot<Barrier<'static>, Seat>) -> Self {
-        Self { slot, rank: Mutex::new(None) }
-    }
-
+    /// The calling thread's place; at its first call the first that nobody living has.
     fn seat(&self, py: Python<'_>) -> PyResult<Party<'static>> {
-        let room = self.slot.room(py)?;
+        let room = self.0.room(py)?;
         let me = std::thread::current().id();
-        if let Some((_, party)) = self.slot.take_where(|(thread, _)| *thread == me) {
+        if let Some((_, party)) = self.0.take_where(|(thread, _)| *thread == me) {
             return Ok(party);
         }
-        let wanted = self.rank.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let joined = match wanted {
-            Some(rank) => room.primitive.join(rank),
-            None => {
-                // The first that nobody living has.
-                let ranks = 0..room.count();
-                let mut last = room.primitive.join(0);
-                for rank in ranks.skip(1) {
-                    if !matches!(last, Err(BarrierError::RankTaken { .. })) {
-                        break;
-                    }
-                    last = room.primitive.join(rank);
-                }
-                last
+        let mut joined = room.primitive.join(0);
+        for rank in 1..room.count() {
+            if !matches!(joined, Err(BarrierError::RankTaken { .. })) {
+                break;
             }
-        };
+            joined = room.primitive.join(rank);
+        }
         joined.map_err(|e| broken(py, e))
     }
 }
@@ -97,48 +83,33 @@ impl PyBarrier {
         name: Option<String>,
         dir: Option<PathBuf>,
     ) -> PyResult<Self> {
-        Slot::create(py, parties, name, dir).map(Self::of)
-    }
-
-    #[staticmethod]
-    fn _open(py: Python<'_>, name: &str, dir: Option<PathBuf>, parties: usize) -> PyResult<Self> {
-        Ok(Self::of(Slot::new(Room::open(py, name, dir, parties)?)))
-    }
-
-    #[staticmethod]
-    fn _of(py: Python<'_>, handle: &[u8]) -> PyResult<Self> {
-        Ok(Self::of(Slot::new(Room::open_handle(py, handle)?)))
-    }
-
-    #[new]
-    fn new(py: Python<'_>, of: &Bound<'_, Self>) -> PyResult<Self> {
-        Ok(Self::of(Slot::new(of.get().slot.room(py)?)))
-    }
-
-    fn _handle<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.slot.room(py)?.handle()?))
-    }
-
-    #[getter]
-    fn name(&self, py: Python<'_>) -> PyResult<Option<String>> {
-        Ok(self.slot.room(py)?.name().map(str::to_owned))
+        Slot::create(py, parties, name, dir).map(Self)
     }
 
     /// How many have to come.
     #[getter]
     fn parties(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(self.slot.room(py)?.count())
+        Ok(self.0.room(py)?.count())
     }
 
     /// Whether somebody will not come, or gave up.
     #[getter]
     fn broken(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.slot.room(py)?.primitive.is_broken())
+        Ok(self.0.room(py)?.primitive.is_broken())
     }
 
-    /// Which rank the calling thread is to have, at its next `wait`. Without it, it is the first that nobody living has.
-    fn join(&self, rank: usize) {
-        *self.rank.lock().unwrap_or_else(PoisonError::into_inner) = Some(rank);
+    /// Makes the calling thread the party of that rank. Without it, its first `wait` makes it the first that nobody living is.
+    fn join(&self, py: Python<'_>, rank: usize) -> PyResult<()> {
+        let party = self.0.room(py)?.primitive.join(rank).map_err(|e| broken(py, e))?;
+        self.0.take_where(|(thread, _)| *thread == std::thread::current().id());
+        self.0.hold((std::thread::current().id(), party));
+        Ok(())
+    }
+
+    /// Says that nobody of that rank will come: by one that knows it ended.
+    fn withdraw(&self, py: Python<'_>, rank: usize) -> PyResult<()> {
+        self.0.room(py)?.primitive.withdraw(rank, Absence::Died);
+        Ok(())
     }
 
     /// Waits until all have come, and returns this one's rank.
@@ -154,7 +125,7 @@ impl PyBarrier {
             let (party, signals) = moved.0;
             party.wait_while(patience, || signals.goes_on()).map(drop)
         });
-        self.slot.hold((std::thread::current().id(), party));
+        self.0.hold((std::thread::current().id(), party));
         if result.is_err() {
             signals.raised()?;
         }
@@ -169,7 +140,7 @@ impl PyBarrier {
 
     /// Makes a broken one whole, for those who come from now on.
     fn reset(&self, py: Python<'_>) -> PyResult<()> {
-        self.slot.room(py)?.primitive.reset();
+        self.0.room(py)?.primitive.reset();
         Ok(())
     }
 }

@@ -32,40 +32,40 @@ pub(crate) fn itemsize(text: &str) -> PyResult<usize> {
     Ok(parse(text)?.size())
 }
 
-/// The format of PEP 3118.
+/// The format of PEP 3118: native for plain numbers, which `memoryview` reads too; little-endian and unaligned within structures.
 pub(crate) fn format(dtype: &Dtype) -> String {
     let mut out = String::new();
-    write_type(&mut out, dtype);
+    write_type(&mut out, dtype, "");
     out
 }
 
-fn write_type(out: &mut String, dtype: &Dtype) {
+fn write_type(out: &mut String, dtype: &Dtype, order: &str) {
     let code = match dtype {
         Dtype::Bool => "?",
         Dtype::I8 => "b",
-        Dtype::I16 => "<h",
-        Dtype::I32 => "<i",
-        Dtype::I64 => "<q",
+        Dtype::I16 => "h",
+        Dtype::I32 => "i",
+        Dtype::I64 => "q",
         Dtype::U8 => "B",
-        Dtype::U16 => "<H",
-        Dtype::U32 => "<I",
-        Dtype::U64 => "<Q",
-        Dtype::F16 => "<e",
-        Dtype::F32 => "<f",
-        Dtype::F64 => "<d",
-        Dtype::C64 => "<Zf",
-        Dtype::C128 => "<Zd",
+        Dtype::U16 => "H",
+        Dtype::U32 => "I",
+        Dtype::U64 => "Q",
+        Dtype::F16 => "e",
+        Dtype::F32 => "f",
+        Dtype::F64 => "d",
+        Dtype::C64 => "Zf",
+        Dtype::C128 => "Zd",
         Dtype::Array(array) => {
             let lengths: Vec<_> = array.shape().iter().map(usize::to_string).collect();
             let _ = write!(out, "({})", lengths.join(","));
-            return write_type(out, array.base());
+            return write_type(out, array.base(), order);
         }
         Dtype::Struct(structure) => {
             out.push_str("T{");
             let mut at = 0;
             for field in structure.fields() {
                 pad(out, field.offset() - at);
-                write_type(out, field.dtype());
+                write_type(out, field.dtype(), "<");
                 let _ = write!(out, ":{}:", field.name());
                 at = field.offset() + field.dtype().size();
             }
@@ -75,6 +75,7 @@ fn write_type(out: &mut String, dtype: &Dtype) {
         }
         _ => "B",
     };
+    out.push_str(order);
     out.push_str(code);
 }
 

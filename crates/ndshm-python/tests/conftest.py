@@ -24,3 +24,21 @@ def name(request):
     name = f"py.{os.getpid()}.{request.node.name}".replace("[", ".").replace("]", "")[:150]
     yield name
     assert not os.path.exists(f"/dev/shm/ndshm.{name}"), "a segment was left"
+
+
+def built(name, kind):
+    """A program of the repository, that `ci/python.sh` has built."""
+    path = os.environ.get(name)
+    if not path:
+        pytest.skip(f"{name} does not name {kind}: see ci/python.sh")
+    return path
+
+
+@pytest.fixture
+def ndshm_command():
+    return built("NDSHM_COMMAND", "the command `ndshm`")
+
+
+@pytest.fixture
+def peer():
+    return built("NDSHM_PEER", "the peer in Rust")

@@ -40,6 +40,18 @@ def _shape(shape: Any) -> list[int]:
     return [shape.__index__()] if hasattr(shape, "__index__") else [n.__index__() for n in shape]
 
 
+def keep_for_child(thing: Any) -> None:
+    """Where ``multiprocessing`` pickles it to start a process, keeps it as long as that is, as it would have kept the argument itself."""
+    import multiprocessing.context
+
+    popen = multiprocessing.context.get_spawning_popen()
+    if popen is not None:
+        kept = getattr(popen, "_ndshm_kept", None)
+        if kept is None:
+            kept = popen._ndshm_kept = []
+        kept.append(thing)
+
+
 class Claim:
     """A part of an array, claimed: by :meth:`SharedArray.read`, ``write`` and ``claim``.
 
@@ -262,6 +274,7 @@ class SharedArray(_ndshm.Array):
         self.close()
 
     def __reduce__(self) -> Any:
+        keep_for_child(self)
         return _opened, (self._handle(),)
 
     def __copy__(self) -> SharedArray:

@@ -6,6 +6,7 @@ import os
 from typing import Any, Callable
 
 from . import _ndshm
+from ._array import keep_for_child
 from ._errors import TimedOut
 
 _Dir = str | os.PathLike[str] | None
@@ -36,6 +37,7 @@ class _Named:
     name: str | None
 
     def __reduce__(self) -> Any:
+        keep_for_child(self)
         return _opened, (type(self), self._handle())
 
     def __repr__(self) -> str:
@@ -191,7 +193,8 @@ class Barrier(_Named, _ndshm.Barrier):
     """As ``threading.Barrier``: ``wait(timeout)`` until ``parties`` have come; returns this one's rank.
 
     Whoever waits for one that died, left, or gave up gets :class:`BrokenBarrier`, which names it; ``reset()`` makes it whole.
-    A party is a thread of a process; it has a rank from its first ``wait`` on, the first that is free or, after ``join(rank)``, that one.
+    A party is a thread of a process; it has a rank from its first ``wait`` on, the first that is free, unless it said ``join(rank)``
+    before.
     """
 
     __slots__ = ("__weakref__",)

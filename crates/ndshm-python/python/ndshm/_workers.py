@@ -79,7 +79,7 @@ class Workers:
                 theirs.close()
                 processes.append(process)
                 pipes[ours] = rank
-            return _collected(processes, pipes)
+            return _collected(processes, pipes, barrier)
         finally:
             for process in processes:
                 process.terminate()
@@ -93,7 +93,7 @@ class Workers:
                 pipe.close()
 
 
-def _collected(processes: list[Any], pipes: dict[Any, int]) -> list[Any]:
+def _collected(processes: list[Any], pipes: dict[Any, int], barrier: Barrier) -> list[Any]:
     """Waits for all; what each sent, or how it ended."""
     results: dict[int, Any] = {}
     failures: dict[int, BaseException] = {}
@@ -107,6 +107,7 @@ def _collected(processes: list[Any], pipes: dict[Any, int]) -> list[Any]:
             except EOFError:
                 process.join()
                 failures[rank] = _ended(rank, process)
+                barrier.withdraw(rank)  # it may have died before it joined
             else:
                 # A worker is gone once its result is here: what it held is told from what it has given back.
                 process.join()

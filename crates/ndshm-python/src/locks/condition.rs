@@ -23,7 +23,8 @@ impl Primitive for Notified {
     }
 
     fn place(mut layout: Layout<'static>, _: usize) -> Result<Self, LayoutError> {
-        Ok(Self { mutex: layout.mutex(0)?, condvar: layout.condvar()? })
+        let condvar = layout.condvar()?;
+        Ok(Self { mutex: layout.mutex(0)?, condvar })
     }
 }
 

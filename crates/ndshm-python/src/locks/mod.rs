@@ -85,4 +85,4 @@ pub(crate) fn got<G>(result: Result<G, LockError<G>>) -> Option<Result<G, LockEr
     }
 }
 
-use handles;
+pub(crate) use handles;
