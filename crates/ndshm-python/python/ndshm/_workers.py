@@ -32,8 +32,10 @@ class Worker:
         return cls(place.rank, place.size, place.wait)
 
     def band(self, n: int) -> slice:
-        """This worker's part of ``range(n)``: contiguous, in the order of ranks, as even as possible."""
-        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+        """This worker's part of ``range(n)``: contiguous, in the order of ranks, as even as possible; the same in Rust."""
+        each, more = divmod(n, self.size)
+        start = self.rank * each + min(self.rank, more)
+        return slice(start, start + each + (self.rank < more))
 
     def barrier(self, timeout: float | None = None) -> None:
         """Waits until all workers have come. What any of them wrote before, all see after.
