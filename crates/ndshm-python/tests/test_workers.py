@@ -61,7 +61,7 @@ def test_failures_are_told_of_each(how):
         assert e.failures[1].signal == signal.SIGKILL and "SIGKILL" in str(e)
         with pytest.raises(ndshm.OwnerDied) as died:
             a.read()
-        assert died.value.by.pid == e.failures[1].pid
+        assert died.value.by.pid == e.failures[1].pid and died.value.by.rank == 1
     elif how == "exit":
         assert e.failures[1].exitcode == 3
     else:

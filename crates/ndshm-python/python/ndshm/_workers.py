@@ -74,7 +74,7 @@ class Workers:
                 ours, theirs = self._context.Pipe(duplex=False)
                 process = self._context.Process(
                     target=_work,
-                    args=(rank, self.size, barrier, theirs, function, args),
+                    args=(_Rank(rank), self.size, barrier, theirs, function, args),
                     name=f"ndshm worker {rank}",
                 )
                 process.start()
@@ -137,10 +137,29 @@ def _ended(rank: int, process: Any) -> WorkerDied:
     return error
 
 
-def _work(rank: int, size: int, barrier: Barrier, pipe: Any, function: Callable[..., Any], args: Any) -> None:
+class _Rank:
+    """The first of a worker's arguments, so that those that are unpickled after it are opened under its rank."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def here(self) -> _Rank:
+        _ndshm.set_rank(self.rank)
+        return self
+
+    def __reduce__(self) -> Any:
+        return _ranked, (self.rank,)
+
+
+def _ranked(rank: int) -> _Rank:
+    return _Rank(rank).here()
+
+
+def _work(ranked: _Rank, size: int, barrier: Barrier, pipe: Any, function: Callable[..., Any], args: Any) -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its launcher ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    rank = ranked.here().rank  # of a forked one, which has unpickled nothing
     barrier.join(rank)
     worker = Worker(rank, size, barrier.wait)
     try:
