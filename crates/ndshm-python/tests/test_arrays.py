@@ -117,6 +117,15 @@ def test_a_view_is_made_read_only_and_keeps_the_memory():
     assert m.sum() == 1000  # the mapping is still there
 
 
+def test_a_claim_that_nothing_refers_to_is_let_go_of():
+    a = ndshm.zeros(3)
+    with pytest.raises(ValueError):
+        a.write().array[0] = 1  # let go of before the assignment
+    m = a.write().array
+    assert not m.flags.writeable
+    a[0] = 2  # nobody has it
+
+
 def test_read_only_views():
     a = ndshm.zeros(3)
     with a.read() as m:

@@ -97,6 +97,9 @@ class Claim:
             self._view = None
         self._held.release()
 
+    def __del__(self) -> None:
+        self.release()
+
     def clear_poison(self) -> bool:
         """Declares the part whole again, after it was mended; ``False`` where poison is left that reaches beyond it."""
         return self._held.clear_poison()
