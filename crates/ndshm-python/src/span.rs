@@ -80,15 +80,12 @@ impl Span {
         if asked(ffi::PyBUF_WRITABLE) && this.read_only {
             return Err(PyBufferError::new_err("this part of the array is read-only"));
         }
-        let (c, f) = (
-            this.is_empty() || this.is_contiguous(false),
-            this.is_empty() || this.is_contiguous(true),
-        );
-        let wants = |flag: c_int| asked(flag);
-        let unfit = !asked(ffi::PyBUF_STRIDES) && !c
-            || wants(ffi::PyBUF_C_CONTIGUOUS) && !c
-            || wants(ffi::PyBUF_F_CONTIGUOUS) && !f
-            || wants(ffi::PyBUF_ANY_CONTIGUOUS) && !(c || f);
+        let in_order = |fortran| this.is_empty() || this.is_contiguous(fortran);
+        let (c, f) = (in_order(false), in_order(true));
+        // Who asks for no strides takes it for row by row.
+        let unfit = (asked(ffi::PyBUF_C_CONTIGUOUS) || !asked(ffi::PyBUF_STRIDES)) && !c
+            || asked(ffi::PyBUF_F_CONTIGUOUS) && !f
+            || asked(ffi::PyBUF_ANY_CONTIGUOUS) && !(c || f);
         if unfit {
             return Err(PyBufferError::new_err(
                 "this part of the array does not lie in one piece as asked for",
