@@ -49,8 +49,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
             count *= 2;
         }
         #[allow(clippy::cast_precision_loss, reason = "a count of some thousands")]
-        let point =
-            Point::measure(n, plan.rounds(9), || crew.each(n, job, count) / count as f64);
+        let point = Point::measure(n, plan.rounds(9), || crew.each(n, job, count) / count as f64);
         crossing.points.push(point);
         let part = |figure: f64| figure / f64::from(u16::try_from(n).expect("a small number"));
         let quartiles = (part(point.quartiles.0), part(point.quartiles.1));

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use ndshm_array::ndarray::Ix2;
 use ndshm_array::{ArrayOptions, ClaimError, SharedArray2, WriteGuard};
+use ndshm_benches::busy;
 
 use crate::crew::{Crew, Turn, Work};
 use crate::plan::Plan;
-use crate::series::{Out, Point, Series, Unit};
+use crate::series::{Out, Point, Series, Unit, since};
 
 const OTHERS: &[usize] = &[0, 1, 10, 30, 100, 300, 1000];
 const PROCESSES: &[usize] = &[2, 4, 8, 32, 125, 250];
@@ -31,9 +31,9 @@ fn beside(plan: &Plan, out: &mut Out) {
     let mut after = table("the same, once those are released");
     let measure = |n| {
         Point::measure(n, plan.rounds(15), || {
-            let start = Instant::now();
+            let start = busy();
             (0..COUNT).for_each(|_| drop(array.claim_mut(0..10).expect("free")));
-            start.elapsed().as_secs_f64() * 1e9 / f64::from(COUNT)
+            since(start, busy()) / f64::from(COUNT)
         })
     };
     for n in plan.sizes(OTHERS) {
@@ -101,5 +101,7 @@ fn by_many(plan: &Plan, out: &mut Out) {
     }
     out.series([throughput, fairness]);
     let busy = crew.flag().load(Ordering::Relaxed);
-    out.note(format!("Claims refused because the lock of the table was not had within a second: {busy}."));
+    out.note(format!(
+        "Claims refused because the lock of the table was not had within a second: {busy}."
+    ));
 }

@@ -8,6 +8,7 @@ use ndshm_benches::{cpus, now, pin, sleep_on, wake};
 use ndshm_testkit::{die_with_parent, fork};
 
 use crate::board::{Board, MOST, Seat};
+use crate::series::since;
 
 /// How often who waits for the crew looks whether one of it has died.
 const LOOK: Duration = Duration::from_millis(200);
@@ -19,7 +20,6 @@ pub(crate) type Work = Box<dyn FnMut(&Turn<'_>)>;
 pub(crate) struct Turn<'a> {
     /// Which of the things it can do; each part has numbers of its own.
     pub(crate) job: u32,
-    pub(crate) rank: usize,
     count: u64,
     board: &'a Board,
     seat: &'a Seat,
@@ -114,7 +114,8 @@ impl<'a> Crew<'a> {
         assert!(count > 0, "nothing to do");
         self.start(active, job, count);
         self.finish();
-        self.nanos(0)
+        let (began, ended) = self.span(0);
+        since(began, ended)
     }
 
     /// Has the first `active` do that job for some time, of which the first quarter does not count.
@@ -166,12 +167,6 @@ impl<'a> Crew<'a> {
     /// For what a part has to say besides.
     pub(crate) fn flag(&self) -> &'static AtomicU32 {
         &self.board.flag.0
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a minute at most")]
-    fn nanos(&self, rank: usize) -> f64 {
-        let (began, ended) = self.span(rank);
-        (ended - began) as f64
     }
 
     fn done(&self, active: usize) -> Vec<u64> {
@@ -237,7 +232,7 @@ fn obey(board: &Board, rank: usize, mut work: Work) {
         seen = turn;
         let active = board.active.load(Ordering::Relaxed);
         let count = board.count.load(Ordering::Relaxed);
-        let turn = Turn { job: board.job.load(Ordering::Relaxed), rank, count, board, seat };
+        let turn = Turn { job: board.job.load(Ordering::Relaxed), count, board, seat };
         count_in(&board.ready.0, Some(active));
         loop {
             let go = board.go.0.load(Ordering::Acquire);

@@ -7,7 +7,7 @@ use ndshm_sync::Reset;
 use crate::crew::{Crew, Turn, Work};
 use crate::member;
 use crate::plan::Plan;
-use crate::series::{Out, Point, Series, Unit};
+use crate::series::{Out, Point, Series, Unit, since};
 
 const SIZES: &[usize] = &[2, 8, 32, 125, 250, 500, 1000];
 
@@ -50,8 +50,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
             let (began, ended) = crew.span(0);
             let last = (0..n).map(|rank| crew.span(rank).1).max().expect("two at least");
             for (to, end) in took.iter_mut().zip([ended, last]) {
-                #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a minute at most")]
-                to.push((end - began) as f64);
+                to.push(since(began, end));
             }
         }
         let [setting, going] = took;

@@ -11,7 +11,8 @@ pub(crate) struct Law {
 
 /// The law of these points, sizes ascending; `None` of fewer than three sizes above zero.
 pub(crate) fn of(points: &[(f64, f64)]) -> Option<Law> {
-    let points: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.0 > 0.0 && p.1 > 0.0).collect();
+    let points: Vec<(f64, f64)> =
+        points.iter().copied().filter(|p| p.0 > 0.0 && p.1 > 0.0).collect();
     let largest = points.last()?.0;
     let upper = points.iter().filter(|p| p.0 * 10.0 >= largest).count().max(3);
     let upper = &points[points.len().checked_sub(upper)?..];

@@ -11,7 +11,7 @@ use crate::crew::{Crew, Turn, Work, kill, reap};
 use crate::machine::available_memory;
 use crate::member;
 use crate::plan::Plan;
-use crate::series::{Out, Point, Series, Unit};
+use crate::series::{Out, Point, Series, Unit, since};
 
 const SIZES: &[usize] = &[2, 8, 32, 125, 250, 500, 1000];
 
@@ -78,7 +78,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     let mut alone = table("lock + unlock, uncontended");
     let mut probe = table("asking whether the owner lives");
     let mut later = table("taken over by one that comes later");
-    let mut asleep = table("taken over by one that sleeps");
+    let mut asleep = table("taken over by one that has slept for 3 ms");
     for n in plan.sizes(SIZES) {
         out.at(format!("{n} processes"));
         crew.grow_to(n);
@@ -97,7 +97,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
         };
         alone.points.push(per(LOCK, 200_000));
         probe.points.push(per(PROBE, 500));
-        later.points.push(Point::measure(n, plan.rounds(15), || {
+        later.points.push(Point::measure(n, plan.rounds(45), || {
             let victim = Victim::new(memory, crew.flag());
             victim.kill();
             crew.each(1, TAKE_OVER, 1)
@@ -115,11 +115,6 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     let each = before.saturating_sub(available_memory()) / SIZES[SIZES.len() - 1] as u64 / 1024;
     out.series([throughput, fairness, permits, alone, probe, later, asleep]);
     out.note(format!("A process of the crew took {each} KiB of memory, page tables included."));
-}
-
-#[allow(clippy::cast_precision_loss, reason = "nanoseconds of a minute at most")]
-fn since(start: u64, end: u64) -> f64 {
-    end.saturating_sub(start) as f64
 }
 
 /// A process that holds the lock, to be killed.

@@ -2,26 +2,29 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ndshm_benches::{sleep_on, wake};
+use ndshm_benches::{busy, sleep_on, wake};
 use ndshm_buffer::{BufferOptions, SharedBuffer};
 use ndshm_testkit::{die_with_parent, fork, raise_descriptors};
 
 use crate::board::Board;
 use crate::crew::{kill, reap};
 use crate::plan::Plan;
-use crate::series::{Out, Point, Series, Unit};
+use crate::series::{Out, Point, Series, Unit, since};
 
 const SIZES: &[usize] = &[1, 10, 100, 1000, 10_000];
 const LEN: usize = 4096;
+
+/// Descriptors for all else.
+const SPARE: u64 = 50;
 
 fn options(dir: &Path) -> BufferOptions {
     SharedBuffer::options().dir(dir)
 }
 
 pub(crate) fn run(plan: &Plan, out: &mut Out) {
-    raise_descriptors();
+    let descriptors = raise_descriptors();
     let dir = plan.dir();
     let of = "segments of 4 KiB in the directory";
     let table = |what| Series::new("Segments", of, what, Unit::Nanoseconds);
@@ -32,13 +35,17 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     let mut collect = table("gc() of all, their creator killed");
     let ready = &Board::create().flag.0;
     for &n in SIZES {
+        if n as u64 + SPARE > descriptors {
+            out.note(format!("Not {n}: a process here may have {descriptors} descriptors only."));
+            continue;
+        }
         out.at(format!("{n} segments"));
         let holder = Holder::new(dir, n, ready);
-        let mut per = |rounds, what: &mut dyn FnMut()| {
+        let per = |rounds, what: &mut dyn FnMut()| {
             Point::measure(n, plan.rounds(rounds), || {
-                let start = Instant::now();
+                let start = busy();
                 what();
-                start.elapsed().as_secs_f64() * 1e9
+                since(start, busy())
             })
         };
         create.points.push(per(101, &mut || {
@@ -57,9 +64,9 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
         let mut holder = Some(holder);
         collect.points.push(Point::measure(n, plan.rounds(if n > 1000 { 3 } else { 9 }), || {
             drop(holder.take().unwrap_or_else(|| Holder::new(dir, n, ready)));
-            let start = Instant::now();
+            let start = busy();
             assert_eq!(options(dir).gc().expect("a directory").len(), n);
-            start.elapsed().as_secs_f64() * 1e9
+            since(start, busy())
         }));
     }
     out.series([create, open, list, nothing, collect]);

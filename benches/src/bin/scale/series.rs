@@ -33,6 +33,12 @@ pub(crate) struct Point {
     pub(crate) worst: f64,
 }
 
+/// Nanoseconds between two moments of one clock.
+#[allow(clippy::cast_precision_loss, reason = "of a minute at most")]
+pub(crate) fn since(start: u64, end: u64) -> f64 {
+    end.saturating_sub(start) as f64
+}
+
 impl Point {
     /// Of so many rounds.
     pub(crate) fn measure(n: usize, rounds: usize, mut round: impl FnMut() -> f64) -> Self {

@@ -22,7 +22,7 @@ pub(crate) const ENTRIES: usize = 1024;
 /// |---|---|---|---|
 /// | 0 | 24 | the lock of the table | |
 /// | 24 | 8 | counts releases and versions, for those who wait ([`EventCount`]) | whoever releases or publishes |
-/// | 32 | 4 | entries from here on were never used | holder of the lock |
+/// | 32 | 4 | entries from here on are free | holder of the lock |
 /// | 36 | 4 | zero | |
 /// | 40 | 8 | tickets drawn by those who wait | holder of the lock |
 /// | 48 | 8 | exclusive and atomic claims that were granted | holder of the lock |
@@ -309,7 +309,11 @@ impl<'a> ClaimTable<'a> {
             if swept {
                 self.sweep(members);
             }
-            let used = self.used();
+            // Whoever looks at all entries need not look at those that were let go of behind the last one. Only a holder
+            // of the lock takes a free one, so they stay free.
+            let was_used = self.used();
+            let last = (0..was_used).rev().find(|&i| self.entry(i).state().is_some());
+            let used = last.map_or(0, |last| last + 1);
             let mut free =
                 (0..used).filter(|&i| self.entry(i).state().is_none()).chain(used..ENTRIES);
             let mut found = 0;
@@ -318,10 +322,10 @@ impl<'a> ClaimTable<'a> {
                 found += 1;
             }
             if found == at.len() && (mends || free.next().is_some()) {
-                let most = at.iter().max().map_or(0, |last| last + 1);
-                if most > used {
-                    // Release: who sees the count sees entries that were zero. A death before they are
-                    // made out leaves them free.
+                let most = at.iter().max().map_or(0, |last| last + 1).max(used);
+                if most != was_used {
+                    // Release: who sees the count sees that entries are free, and what was written under claims
+                    // that are not looked at any more. A death before they are made out leaves them free.
                     self.head.used.store(most as u32, Ordering::Release);
                 }
                 return Ok(());
