@@ -511,6 +511,7 @@ fn this_thread() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::progression::Progression;
     use super::*;
     use std::mem::offset_of;
 
@@ -533,6 +534,39 @@ mod tests {
         entry.free();
         assert_eq!(bury(entry, Mode::Exclusive, owner), None);
         assert_eq!(entry.state(), None);
+    }
+
+    #[test]
+    fn what_is_free_behind_the_last_is_not_looked_at() {
+        let members: &'static Members<'static> = Box::leak(Box::new(ndshm_testkit::members!()));
+        let words: Vec<AtomicU64> = (0..table_words(1)).map(|_| AtomicU64::new(0)).collect();
+        let head = Head {
+            lock: RawMutex::new(),
+            released: EventCount::new(),
+            used: AtomicU32::new(0),
+            reserved: 0,
+            tickets: AtomicU64::new(0),
+            granted: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+        };
+        let shape = [100];
+        let table = ClaimTable::new(&head, &words, &shape);
+        let claim = |row| {
+            let part = Selection::new(&shape, [Progression::new(row, 1, 1)]);
+            let mut at = [0];
+            let got = table.claim(members, &[(part, Mode::Exclusive)], &mut at, Patience::Refuse);
+            assert!(got.unwrap().is_empty());
+            (at[0], table.used())
+        };
+        for row in 0..50 {
+            assert_eq!(claim(row), (row, row + 1));
+        }
+        (10..50).for_each(|index| table.entry(index).free());
+        assert_eq!(claim(60), (10, 11));
+        table.entry(3).free();
+        assert_eq!(claim(61), (3, 11));
+        (0..11).for_each(|index| table.entry(index).free());
+        assert_eq!(claim(62), (0, 1));
     }
 
     #[test]
