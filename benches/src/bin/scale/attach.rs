@@ -1,15 +1,15 @@
 //! A named segment and an array, opened beside many who have them open.
 
 use std::path::Path;
-use std::time::Instant;
 
 use ndshm_array::ndarray::Ix1;
 use ndshm_array::{ArrayOptions, SharedArray1};
+use ndshm_benches::busy;
 use ndshm_buffer::{BufferOptions, SharedBuffer};
 
 use crate::crew::{Crew, Work};
 use crate::plan::Plan;
-use crate::series::{Out, Point, Series, Unit};
+use crate::series::{Out, Point, Series, Unit, since};
 
 const SIZES: &[usize] = &[1, 8, 32, 125, 250, 500, 1000];
 
@@ -48,12 +48,11 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     for n in plan.sizes(SIZES) {
         out.at(format!("{n} processes"));
         crew.grow_to(n);
-        let (mut opened, mut dropped) = times(plan, || open_buffer(dir));
-        series[0].points.push(Point::of(n, std::mem::take(&mut opened)));
-        series[1].points.push(Point::of(n, std::mem::take(&mut dropped)));
-        let (opened, dropped) = times(plan, || open_array(dir));
-        series[2].points.push(Point::of(n, opened));
-        series[3].points.push(Point::of(n, dropped));
+        let buffer = times(plan, || open_buffer(dir));
+        let array = times(plan, || open_array(dir));
+        for (series, figures) in series.iter_mut().zip([buffer.0, buffer.1, array.0, array.1]) {
+            series.points.push(Point::of(n, figures));
+        }
     }
     let worst = series[2].worst("array, open, slowest of all");
     out.series(series.into_iter().chain([worst]));
@@ -62,12 +61,11 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
 /// What opening takes, and dropping.
 fn times<T>(plan: &Plan, open: impl Fn() -> T) -> (Vec<f64>, Vec<f64>) {
     let round = |_| {
-        let start = Instant::now();
+        let start = busy();
         let opened = open();
-        let middle = Instant::now();
+        let middle = busy();
         drop(opened);
-        let nanos = |from: Instant, to: Instant| (to - from).as_secs_f64() * 1e9;
-        (nanos(start, middle), nanos(middle, Instant::now()))
+        (since(start, middle), since(middle, busy()))
     };
     (0..plan.rounds(151)).map(round).unzip()
 }

@@ -37,8 +37,8 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     };
     let mut crew = Crew::new(&prepare);
     let table = "A barrier";
-    let mut crossing = Series::new(table, "parties, on 2 CPUs", "a crossing", Unit::Nanoseconds);
-    let mut each = Series::new(table, "parties, on 2 CPUs", "for each party", Unit::Nanoseconds);
+    let mut crossing = Series::new(table, "parties", "a crossing", Unit::Nanoseconds);
+    let mut each = Series::new(table, "parties", "for each party", Unit::Nanoseconds);
     for n in plan.sizes(SIZES) {
         out.at(format!("{n} parties"));
         crew.grow_to(n);

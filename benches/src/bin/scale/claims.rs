@@ -86,7 +86,7 @@ fn by_many(plan: &Plan, out: &mut Out) {
         })
     };
     let mut crew = Crew::new(&prepare);
-    let of = "processes that claim rows of their own, on 2 CPUs";
+    let of = "processes that claim rows of their own";
     let table = |what, unit| Series::new("Claims by many processes", of, what, unit);
     let mut throughput = table("claim + release a second, in all", Unit::PerSecond);
     let mut fairness = table("Jain's index", Unit::Share);

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use ndshm_benches::{cpus, now, pin, sleep_on, wake};
+use ndshm_benches::{busy, cpus, now, pin, sleep_on, wake};
 use ndshm_testkit::{die_with_parent, fork};
 
 use crate::board::{Board, MOST, Seat};
@@ -40,6 +40,15 @@ impl Turn<'_> {
             self.seat.done.store(done, Ordering::Relaxed);
         }
         self.ends();
+    }
+
+    /// As often as was ordered, by one that works alone: only its own processor time counts.
+    pub(crate) fn repeat_alone(&self, mut operation: impl FnMut()) {
+        let start = busy();
+        (0..self.count).for_each(|_| operation());
+        let took = busy() - start;
+        self.seat.began.store(0, Ordering::Relaxed);
+        self.seat.ended.store(took, Ordering::Relaxed);
     }
 
     /// From here on the time counts.

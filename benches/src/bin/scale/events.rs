@@ -37,7 +37,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
         })
     };
     let mut crew = Crew::new(&prepare);
-    let of = "processes that sleep on it, on 2 CPUs, and one that sets it";
+    let of = "processes that sleep on it, and one that sets it";
     let table = |what| Series::new("An event", of, what, Unit::Nanoseconds);
     let (mut set, mut all) = (table("setting it"), table("until the last goes on"));
     for n in plan.sizes(SIZES) {
