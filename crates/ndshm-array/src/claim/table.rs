@@ -22,7 +22,7 @@ pub(crate) const ENTRIES: usize = 1024;
 /// |---|---|---|---|
 /// | 0 | 24 | the lock of the table | |
 /// | 24 | 8 | counts releases and versions, for those who wait ([`EventCount`]) | whoever releases or publishes |
-/// | 32 | 4 | entries from here on were never used | holder of the lock |
+/// | 32 | 4 | entries from here on are free | holder of the lock |
 /// | 36 | 4 | zero | |
 /// | 40 | 8 | tickets drawn by those who wait | holder of the lock |
 /// | 48 | 8 | exclusive and atomic claims that were granted | holder of the lock |
@@ -309,7 +309,11 @@ impl<'a> ClaimTable<'a> {
             if swept {
                 self.sweep(members);
             }
-            let used = self.used();
+            // Whoever looks at all entries need not look at those that were let go of behind the last one. Only a holder
+            // of the lock takes a free one, so they stay free.
+            let was_used = self.used();
+            let last = (0..was_used).rev().find(|&i| self.entry(i).state().is_some());
+            let used = last.map_or(0, |last| last + 1);
             let mut free =
                 (0..used).filter(|&i| self.entry(i).state().is_none()).chain(used..ENTRIES);
             let mut found = 0;
@@ -318,10 +322,10 @@ impl<'a> ClaimTable<'a> {
                 found += 1;
             }
             if found == at.len() && (mends || free.next().is_some()) {
-                let most = at.iter().max().map_or(0, |last| last + 1);
-                if most > used {
-                    // Release: who sees the count sees entries that were zero. A death before they are
-                    // made out leaves them free.
+                let most = at.iter().max().map_or(0, |last| last + 1).max(used);
+                if most != was_used {
+                    // Release: who sees the count sees that entries are free, and what was written under claims
+                    // that are not looked at any more. A death before they are made out leaves them free.
                     self.head.used.store(most as u32, Ordering::Release);
                 }
                 return Ok(());
@@ -507,6 +511,7 @@ fn this_thread() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::progression::Progression;
     use super::*;
     use std::mem::offset_of;
 
@@ -529,6 +534,39 @@ mod tests {
         entry.free();
         assert_eq!(bury(entry, Mode::Exclusive, owner), None);
         assert_eq!(entry.state(), None);
+    }
+
+    #[test]
+    fn what_is_free_behind_the_last_is_not_looked_at() {
+        let members: &'static Members<'static> = Box::leak(Box::new(ndshm_testkit::members!()));
+        let words: Vec<AtomicU64> = (0..table_words(1)).map(|_| AtomicU64::new(0)).collect();
+        let head = Head {
+            lock: RawMutex::new(),
+            released: EventCount::new(),
+            used: AtomicU32::new(0),
+            reserved: 0,
+            tickets: AtomicU64::new(0),
+            granted: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+        };
+        let shape = [100];
+        let table = ClaimTable::new(&head, &words, &shape);
+        let claim = |row| {
+            let part = Selection::new(&shape, [Progression::new(row, 1, 1)]);
+            let mut at = [0];
+            let got = table.claim(members, &[(part, Mode::Exclusive)], &mut at, Patience::Refuse);
+            assert!(got.unwrap().is_empty());
+            (at[0], table.used())
+        };
+        for row in 0..50 {
+            assert_eq!(claim(row), (row, row + 1));
+        }
+        (10..50).for_each(|index| table.entry(index).free());
+        assert_eq!(claim(60), (10, 11));
+        table.entry(3).free();
+        assert_eq!(claim(61), (3, 11));
+        (0..11).for_each(|index| table.entry(index).free());
+        assert_eq!(claim(62), (0, 1));
     }
 
     #[test]
