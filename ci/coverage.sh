@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Which lines the tests of the published libraries reach: `ci/coverage.sh [PACKAGE...]`. Not part of .ci/run.
+# Which lines the tests and doctests of a library reach: `ci/coverage.sh [PACKAGE...]`. Not part of .ci/run.
 #
 # Counters lie in a mapped file (`%c`), one a binary (`%m`), so that those of a process killed by SIGKILL count, too. Takes
 # llvm-profdata and llvm-cov of the compiler's LLVM (`rustup component add llvm-tools`, or a system package llvm-NN).
-# Doctests and what runs in other packages' tests are not counted.
+# What other packages' tests reach is not counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,37 +19,40 @@ if [ -z "${tools:-}" ]; then
     exit 0
 fi
 
+# Around the compilers: workspace members alone are instrumented, and doctests kept (an unstable option of rustdoc).
+instrument="-C instrument-coverage -C llvm-args=-runtime-counter-relocation"
+doctests=$target/doctests
 mkdir -p "$target"
-cat >"$target/rustc" <<'WRAPPER'
-#!/bin/sh
-rustc=$1
-shift
-exec "$rustc" "$@" -C instrument-coverage -C llvm-args=-runtime-counter-relocation
-WRAPPER
-chmod +x "$target/rustc"
-export CARGO_TARGET_DIR=$target RUSTC_WORKSPACE_WRAPPER=$target/rustc
+printf '#!/bin/sh\nexec "$@" %s\n' "$instrument" >"$target/rustc"
+printf '#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc "$@" %s -Z unstable-options --persist-doctests %s\n' \
+    "$instrument" "$doctests" >"$target/rustdoc"
+chmod +x "$target/rustc" "$target/rustdoc"
+export CARGO_TARGET_DIR=$target RUSTC_WORKSPACE_WRAPPER=$target/rustc RUSTDOC=$target/rustdoc
 
 for package; do
+    test=(cargo test --locked --package "$package")
     counters=$target/$package
-    rm -rf "$counters"
-    mkdir -p "$counters"
-    export LLVM_PROFILE_FILE="$counters/build-%m.profraw"
-    cargo test --quiet --locked --package "$package" --lib --tests --no-run
-    rm -f "$counters"/build-*
-    # Binaries that counted, and those that their tests start.
-    objects=$(cargo test --locked --package "$package" --lib --tests --no-run --message-format json 2>/dev/null |
-        python3 -c '
+    rm -rf "$counters" "$doctests"
+    mkdir -p "$counters" "$doctests"
+    : >"$counters.log"
+    LLVM_PROFILE_FILE=$target/build-%m.profraw "${test[@]}" --quiet --lib --tests --no-run
+    objects=$("${test[@]}" --lib --tests --no-run --message-format json 2>/dev/null | python3 -c '
 import json, sys
 for line in sys.stdin:
     message = json.loads(line)
     if message.get("executable"):
         print("--object", message["executable"])')
-    LLVM_PROFILE_FILE="$counters/%m%c.profraw" \
-        cargo test --locked --package "$package" --lib --tests --no-fail-fast >"$counters.log" 2>&1 ||
-        { grep -h '^test .*FAILED\|^error' "$counters.log" >&2 || true; echo "some tests failed: $counters.log" >&2; }
+    export LLVM_PROFILE_FILE="$counters/%m%c.profraw"
+    for part in "--lib --tests --no-fail-fast" --doc; do
+        # shellcheck disable=SC2086
+        "${test[@]}" $part >>"$counters.log" 2>&1 || echo "some tests failed: $counters.log" >&2
+    done
+    objects+=$(find "$doctests" -type f -perm -u+x -printf ' --object %p')
     "$tools/llvm-profdata" merge --sparse --output "$counters.profdata" "$counters"/*.profraw
-    # shellcheck disable=SC2086
-    report() { "$tools/llvm-cov" "$@" $objects --instr-profile "$counters.profdata" --sources "$PWD/crates/$package/src"; }
+    report() {
+        # shellcheck disable=SC2086
+        "$tools/llvm-cov" "$@" $objects --instr-profile "$counters.profdata" --sources "$PWD/crates/$package/src"
+    }
     report show --show-instantiations=false --use-color=false >"$counters.lines"
     echo "== $package"
     report report --show-branch-summary=false --show-functions=false | sed '/^-*$/d'
