@@ -32,6 +32,16 @@
 //! | [`sync`] = `ndshm-sync` | locks, barriers, semaphores, events on any shared memory |
 //! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
 //! | [`workers`] = `ndshm-workers` | P processes from a function |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `lock_api` | `sync::BoundMutex`: a mutex in shared memory under the guards and the traits of `lock_api` |
+//! | `portable` | [`buffer::Backend::Portable`] and [`sync::Backend::Portable`]: second backends beside those of Linux; arrays and workers do not use them |
+//! | `progress` | `progress_bars`: bars on the terminal while workers run |
 
 #![forbid(unsafe_code)]
 
