@@ -253,7 +253,7 @@ fn the_whole_is_had_or_not() {
     drop(mine);
     file.whole(SOON, |poisoned| assert!(poisoned.is_empty())).unwrap();
     ndshm_testkit::panic_holding(|| a.claim_mut(4..6));
-    let rows = file.whole(SOON, |poisoned| poisoned[0].rows()).unwrap();
+    let rows = file.whole(SOON, |poisoned| poisoned[0].row_range()).unwrap();
     assert_eq!(rows, 4..6);
 
     // Another has taken the name since.

@@ -58,7 +58,7 @@ pub use ndshm_array::{
     SharedArrayD, SharedMutex, Tasks, Tiling, WriteGuard,
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
-pub use ndshm_sync::{BarrierError, LockError};
+pub use ndshm_sync::{BarrierError, BarrierWaitResult, LockError};
 #[cfg(feature = "progress")]
 pub use ndshm_workers::progress_bars;
 pub use ndshm_workers::{
@@ -74,7 +74,7 @@ pub mod prelude {
         SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling,
     };
     pub use ndshm_buffer::SharedBuffer;
-    pub use ndshm_sync::{BarrierError, LockError};
+    pub use ndshm_sync::{BarrierError, BarrierWaitResult, LockError};
     pub use ndshm_workers::{Pool, RunError, Worker, Workers};
 }
 
