@@ -9,7 +9,8 @@ use ndshm_sync::{Member, Members};
 
 use super::guard::{ReadGuard, WriteGuard};
 use super::part::Part;
-use super::table::{ENTRIES, Poison, Refused, Want};
+use super::request::{Poison, Refused, Want};
+use super::table::ENTRIES;
 use crate::atomic::AtomicGuard;
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
