@@ -20,6 +20,7 @@ const ACQUIRE: u32 = 1;
 const TAKE_OVER: u32 = 2;
 const PROBE: u32 = 3;
 const ALONE: u32 = 4;
+const TAKE_OVER_AT_ONCE: u32 = 5;
 
 /// Permits of the semaphore: one a processor of the machine that this was written on.
 const PERMITS: usize = 2;
@@ -46,10 +47,14 @@ impl Handles {
         match turn.job {
             LOCK => turn.repeat(|| *self.counter.lock().expect("nobody died") += 1),
             ACQUIRE => turn.repeat(|| drop(self.permits.acquire().expect("nobody died"))),
-            TAKE_OVER => {
+            TAKE_OVER | TAKE_OVER_AT_ONCE => {
                 turn.begins();
-                let poisoned = self.orphaned.lock().expect_err("its owner was killed");
+                let got = match turn.job {
+                    TAKE_OVER => self.orphaned.lock(),
+                    _ => self.orphaned.try_lock(),
+                };
                 turn.ends();
+                let poisoned = got.expect_err("its owner was killed");
                 poisoned.into_guard().expect("it was had all the same").clear_poison();
             }
             PROBE => {
@@ -80,7 +85,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
     let table = |what| Series::new("A lock beside many members", of, what, Unit::Nanoseconds);
     let mut alone = table("lock + unlock, uncontended");
     let mut probe = table("asking whether the owner lives");
-    let mut later = table("taken over by one that comes later");
+    let mut later = table("taken over by `try_lock`");
     let mut asleep = table("taken over by one that has slept for 3 ms");
     for n in plan.sizes(SIZES) {
         out.at(format!("{n} processes"));
@@ -103,7 +108,7 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
         later.points.push(Point::measure(n, plan.rounds(45), || {
             let victim = Victim::new(memory, crew.flag());
             victim.kill();
-            crew.each(1, TAKE_OVER, 1)
+            crew.each(1, TAKE_OVER_AT_ONCE, 1)
         }));
         asleep.points.push(Point::measure(n, plan.rounds(15), || {
             let victim = Victim::new(memory, crew.flag());
