@@ -8,7 +8,7 @@ use ndshm_sync::{Members, Mutex, OnDeath, Semaphore};
 use ndshm_testkit::{SharedMemory, die_with_parent, fork};
 
 use crate::crew::{Crew, Turn, Work, kill, reap};
-use crate::machine::available_memory;
+use crate::machine::own_memory;
 use crate::member;
 use crate::plan::Plan;
 use crate::series::{Out, Point, Series, Unit, since};
@@ -74,7 +74,6 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
         let handles = Handles::here(memory);
         Box::new(move |turn| handles.work(turn))
     };
-    let before = available_memory();
     let mut crew = Crew::new(&prepare);
     let crowd = "processes that all want it";
     let table = |what, unit| Series::new("A lock wanted by all", crowd, what, unit);
@@ -120,9 +119,11 @@ pub(crate) fn run(plan: &Plan, out: &mut Out) {
             since(killed, crew.span(0).1)
         }));
     }
-    let each = before.saturating_sub(available_memory()) / SIZES[SIZES.len() - 1] as u64 / 1024;
     out.series([throughput, fairness, permits, alone, probe, later, asleep]);
-    out.note(format!("A process of the crew took {each} KiB of memory, page tables included."));
+    let own = own_memory(crew.last());
+    out.note(format!(
+        "One of a crew of a thousand had {own} KiB of memory for itself, page tables included."
+    ));
 }
 
 /// A process that holds the lock, to be killed.
