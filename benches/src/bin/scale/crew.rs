@@ -173,6 +173,11 @@ impl<'a> Crew<'a> {
         (seat.began.load(Ordering::Relaxed), seat.ended.load(Ordering::Relaxed))
     }
 
+    /// The process id of the one that was forked last.
+    pub(crate) fn last(&self) -> libc::pid_t {
+        *self.pids.last().expect("a crew of somebody")
+    }
+
     /// For what a part has to say besides.
     pub(crate) fn flag(&self) -> &'static AtomicU32 {
         &self.board.flag.0

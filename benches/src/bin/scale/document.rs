@@ -97,6 +97,6 @@ fn shown(value: f64, unit: Unit) -> String {
     let fits = scales.iter().find(|(scale, _)| value >= *scale);
     let &(scale, suffix) = fits.unwrap_or(&(1.0, base));
     let value = value / scale;
-    let places = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    let places = if value < 9.995 { 2 } else { usize::from(value < 99.95) };
     format!("{value:.places$} {suffix}").trim_end().to_owned()
 }
