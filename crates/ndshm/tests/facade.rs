@@ -28,7 +28,8 @@ fn the_prelude_names_the_same_types() -> Result<(), Box<dyn std::error::Error>> 
 fn the_portable_backends_are_there_by_feature() {
     let directory = ndshm_testkit::scratch();
     let name = ndshm_testkit::Name::new("facade");
-    let created = SharedBuffer::options().backend(ndshm::buffer::Backend::Portable).create(&name, 64);
+    let created =
+        SharedBuffer::options().backend(ndshm::buffer::Backend::Portable).create(&name, 64);
     let memory = SharedBuffer::anonymous(1 << 16).unwrap();
     // SAFETY: zeroed, mapped for as long as `memory` lives, and used by nobody else.
     let region = unsafe { Region::new(memory.base(), memory.len(), memory.as_fd()) };
