@@ -97,7 +97,7 @@ mod tests {
         let lock = RawMutex::new();
         assert!(!lock.free_from_the_dead(&members));
         assert!(!lock.is_poisoned());
-        lock.lock(&members).expect("free");
+        assert_eq!(lock.lock(&members), Ok(Acquired::Clean));
         assert!(!lock.free_from_the_dead(&members));
         assert_eq!(lock.owner(), Some(members.me()));
     }
