@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use ndshm_sync::{
-    AcquireError, Barrier, BarrierError, LockError, Members, Mutex, OnDeath, OnceError, Reset,
-    Roster, Semaphore,
+    AcquireError, Barrier, BarrierError, LayoutError, LockError, Members, Mutex, OnDeath,
+    OnceError, Reset, Roster, Semaphore,
 };
 use ndshm_testkit::{members, one_line as says, panic_holding};
 
@@ -94,6 +94,15 @@ fn of_semaphores() -> Result<(), Box<dyn Error>> {
     says(&boxed(&semaphore).unwrap_err(), &["held by living members"]);
     drop(permit);
     boxed(&semaphore).unwrap();
+
+    for permits in [0, Semaphore::MOST + 1, usize::MAX] {
+        let error = members!().layout().semaphore(permits, OnDeath::Return).unwrap_err();
+        assert!(matches!(error, LayoutError::Permits { permits: found, .. } if found == permits));
+        says(&error, &[&permits.to_string(), &Semaphore::MOST.to_string()]);
+    }
+    // So many there may be, but not here.
+    let error = members!().layout().semaphore(Semaphore::MOST, OnDeath::Return).unwrap_err();
+    assert!(matches!(error, LayoutError::Full { .. }), "{error}");
     Ok(())
 }
 

@@ -241,6 +241,10 @@ mod tests {
             assert_eq!(entry.is_apart(&other), !(1..=3).contains(&first), "row {first}");
             assert!(!(entry.is_apart(&other) && part.overlaps(&other)));
         }
+        entry.grow(0, Progression::new(0, 5, 1));
+        let grown = Selection::new(&shape, [Progression::new(0, 5, 1), Progression::new(0, 6, 1)]);
+        assert_eq!(entry.part(&shape), grown);
+        assert_eq!(entry.state(), Some((State::Poisoned { panicked: true }, by)));
         entry.free();
         assert_eq!(entry.state(), None);
     }

@@ -113,6 +113,7 @@ ndshm_testkit::suite! {
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
         60 => roster::the_living_and_the_dead_are_told_apart,
+        60 => roster::locks_lie_where_the_format_says,
         60 => no_proc::it_says_so,
         60 => no_proc::by_its_name,
         60 => no_proc::by_the_process,
