@@ -109,7 +109,6 @@ ndshm_testkit::suite! {
         60 => fork::a_forked_child_is_no_member,
         60 => fork::a_child_forked_without_handlers_is_no_member,
         60 => members::a_thousand_at_once,
-        60 => members::slots_of_the_dead_are_used_again,
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
         60 => roster::the_living_and_the_dead_are_told_apart,
