@@ -15,3 +15,4 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 RUSTDOCFLAGS="-D warnings" cargo doc -p ndshm-sync -p ndshm-buffer --all-features --no-deps --locked
 ci/msrv.sh
 ci/deny.sh
+ci/api.sh
