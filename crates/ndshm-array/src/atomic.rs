@@ -85,7 +85,7 @@ impl<'a, T: AtomicElement, D: Dimension> AtomicGuard<'a, T, D> {
     /// use ndshm_array::SharedArray1;
     ///
     /// let a = SharedArray1::<u64>::zeros(10)?;
-    /// assert_eq!(a.claim_atomic(2..5)?.part().rows(), 2..5);
+    /// assert_eq!(a.claim_atomic(2..5)?.part().row_range(), 2..5);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

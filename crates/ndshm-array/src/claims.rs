@@ -68,7 +68,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     ///         Err(ClaimError::Overlap { held, .. }) => held,
     ///         _ => unreachable!("rows are being written"),
     ///     });
-    ///     assert_eq!(other.join().unwrap().rows(), 0..5);
+    ///     assert_eq!(other.join().unwrap().row_range(), 0..5);
     /// });
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -151,7 +151,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// let mut mine = a.claim_mut(..5)?;
     /// // The rows of this very thread are not waited for:
     /// let refused = a.claim_timeout(4..6, Duration::from_secs(9));
-    /// assert!(matches!(refused, Err(ClaimError::Own { held, .. }) if held.rows() == (0..5)));
+    /// assert!(matches!(refused, Err(ClaimError::Own { held, .. }) if held.row_range() == (0..5)));
     /// mine.fill(1.0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

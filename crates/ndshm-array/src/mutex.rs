@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytemuck::Pod;
 use ndshm_buffer::{BufferHandle, SharedBuffer, passing};
-use ndshm_sync::{LockError, Members, Mutex, MutexCell, MutexGuard};
+use ndshm_sync::{Inspection, LockError, Members, Mutex, MutexCell, MutexGuard};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -138,7 +138,7 @@ impl<T: Pod + Send> SharedMutex<T> {
     /// As [`Mutex::lock_timeout`].
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     /// use ndshm_array::SharedMutex;
     ///
     /// let total = SharedMutex::new(0_u64)?;
@@ -153,6 +153,60 @@ impl<T: Pod + Send> SharedMutex<T> {
         timeout: Duration,
     ) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
         self.mutex.lock_timeout(timeout)
+    }
+
+    /// As [`lock_timeout`](Self::lock_timeout), until a moment on the monotonic clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Mutex::lock_timeout`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let total = SharedMutex::new(0_u64)?;
+    /// *total.lock_deadline(Instant::now())? += 1; // nobody has it
+    /// assert_eq!(*total.lock()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lock_deadline(
+        &self,
+        deadline: Instant,
+    ) -> Result<MutexGuard<'_, T>, LockError<MutexGuard<'_, T>>> {
+        self.mutex.lock_deadline(deadline)
+    }
+
+    /// Whether somebody died, or panicked, while it held the lock, and nobody has cleared that since.
+    ///
+    /// ```
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let total = SharedMutex::new(0_u64)?;
+    /// # ndshm_testkit::panic_holding(|| total.lock());
+    /// // ... a thread panics while it holds the lock ...
+    /// assert!(total.is_poisoned());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.mutex.is_poisoned()
+    }
+
+    /// What it is doing at this moment, as [`Mutex::inspect`] says it.
+    ///
+    /// ```
+    /// use ndshm_array::SharedMutex;
+    ///
+    /// let total = SharedMutex::new(0_u64)?;
+    /// let guard = total.lock()?;
+    /// assert_eq!(total.inspect().holders[0].member.pid, Some(std::process::id()));
+    /// # drop(guard);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        self.mutex.inspect()
     }
 }
 

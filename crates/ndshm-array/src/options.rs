@@ -124,6 +124,61 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         self
     }
 
+    /// Makes a named array that others than its owner may open: permission bits for reading and writing, as in 0660.
+    /// Without this it is 0600. Others open it with [`foreign_owner`](Self::foreign_owner).
+    ///
+    /// The rest is as for [`BufferOptions::mode`]: the umask takes bits away, anonymous arrays keep 0600. To claim takes
+    /// writing, so who may only read has [`snapshot`](SharedArray::snapshot) and the raw tier.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # let name = format!("doc.options.mode.{}", std::process::id());
+    /// let a = SharedArray1::<f64>::options().name(&name).mode(0o660).zeros(4)?;
+    /// # use std::os::unix::fs::MetadataExt;
+    /// assert_eq!(a.path().unwrap().metadata()?.mode() & 0o600, 0o600);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.buffer = self.buffer.mode(mode);
+        self
+    }
+
+    /// Makes a named array that belongs to that group, by number; for [`mode`](Self::mode)s with bits for it. As
+    /// [`BufferOptions::group`].
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// # use std::os::unix::fs::MetadataExt;
+    /// # let name = format!("doc.options.group.{}", std::process::id());
+    /// # let group = std::fs::metadata("/proc/self")?.gid();
+    /// let options = SharedArray1::<f64>::options().name(&name).mode(0o660).group(group);
+    /// assert_eq!(options.zeros(4)?.path().unwrap().metadata()?.gid(), group);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn group(mut self, group: u32) -> Self {
+        self.buffer = self.buffer.group(group);
+        self
+    }
+
+    /// Opens, and removes, an array that belongs to another user. Its owner may write to it and truncate it at any time.
+    ///
+    /// ```
+    /// use ndshm_array::SharedArray1;
+    ///
+    /// let options = SharedArray1::<f64>::options().foreign_owner(true);
+    /// // SAFETY: all who write to it do so through ndshm.
+    /// assert!(unsafe { options.open("nobody-made-this") }.is_err());
+    /// ```
+    #[must_use]
+    pub fn foreign_owner(mut self, accept: bool) -> Self {
+        self.buffer = self.buffer.foreign_owner(accept);
+        self
+    }
+
     /// Has the memory got before anyone uses it: in huge pages, by several threads, on chosen memory nodes. For big
     /// arrays; opening takes no notice of it, see [`SharedArray::prefault`].
     ///

@@ -245,7 +245,7 @@ impl<R: Element> Tasks<R> {
             Err(ClaimError::Poisoned(poisoned)) => poisoned,
             Err(e) => return Err(e.without_guard()),
         };
-        let lost: Vec<_> = poisoned.parts().iter().flat_map(|part| part.rows()).collect();
+        let lost: Vec<_> = poisoned.parts().iter().flat_map(|part| part.row_range()).collect();
         let state = self.state.claim_atomic(..).map_err(ClaimError::without_guard)?;
         lost.into_iter().for_each(|task| state.store(MARKS + task, 0));
         poisoned.into_inner().clear_poison()?;

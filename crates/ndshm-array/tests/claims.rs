@@ -326,7 +326,7 @@ fn a_panic_poisons_what_was_written_to_and_no_more() -> Test {
     });
     drop([a.claim_mut(..2)?, a.claim_mut(4..6)?, a.claim_mut(7..)?]);
     let Err(ClaimError::Poisoned(poisoned)) = a.claim(3..4) else { panic!("this was poisoned") };
-    assert!(only(&poisoned).panicked && only(&poisoned).rows() == (2..4));
+    assert!(only(&poisoned).panicked && only(&poisoned).row_range() == (2..4));
     assert_eq!(only(&poisoned).member.pid, Some(std::process::id()));
     one_line(&poisoned, &["panicked", "rows 2..4", "clear_poison"]);
     let read: ReadGuard<'_, _, _> = poisoned.into_inner();
@@ -339,7 +339,7 @@ fn a_panic_poisons_what_was_written_to_and_no_more() -> Test {
         assert_eq!(guard.clear_poison()?, whole, "{rows:?}");
     }
     drop(a.claim_mut(2..4)?);
-    assert!(matches!(a.read(), Err(ClaimError::Poisoned(p)) if only(&p).rows() == (6..7)));
+    assert!(matches!(a.read(), Err(ClaimError::Poisoned(p)) if only(&p).row_range() == (6..7)));
     assert!(a.write().err().unwrap().into_guard().unwrap().clear_poison()?);
     drop(a.write()?);
     // A guard taken while unwinding is none that the panic interrupted.

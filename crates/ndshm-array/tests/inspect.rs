@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
-use ndshm_array::inspect::{Contents, InspectError, Number, Pick, SegmentFile, WholeError, load};
-use ndshm_array::npy::{Dtype, NpyFile};
+use ndshm_array::inspect::{
+    Contents, InspectError, Number, Pick, PickError, SegmentFile, WholeError, load,
+};
+use ndshm_array::npy::{Dtype, NpyFile, NpyHeader, Order};
 use ndshm_array::{
-    CreateError, Element, LoadError, OpenError, SharedArray, SharedArray1, SharedArrayD,
-    SharedMutex,
+    CreateError, Element, LoadError, OpenError, SaveError, SharedArray, SharedArray1, SharedArray2,
+    SharedArrayD, SharedMutex,
 };
 use ndshm_buffer::SharedBuffer;
 use ndshm_testkit::{Rng, one_line, scratch};
@@ -253,7 +255,7 @@ fn the_whole_is_had_or_not() {
     drop(mine);
     file.whole(SOON, |poisoned| assert!(poisoned.is_empty())).unwrap();
     ndshm_testkit::panic_holding(|| a.claim_mut(4..6));
-    let rows = file.whole(SOON, |poisoned| poisoned[0].rows()).unwrap();
+    let rows = file.whole(SOON, |poisoned| poisoned[0].row_range()).unwrap();
     assert_eq!(rows, 4..6);
 
     // Another has taken the name since.
@@ -329,4 +331,52 @@ fn other_tables_of_members_are_refused() {
     file.write_all_at(b"ndsync\x01\x01", 8192).unwrap(); // of the portable backend
     let refused = SegmentFile::open(&copy).unwrap().report().unwrap_err();
     one_line(&refused, &["ndshm.copy", "table of members"]);
+}
+
+#[test]
+fn what_is_no_array_or_less_than_one_is_told() {
+    let dir = scratch();
+    let path = dir.path().join("file");
+    let opened = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        SegmentFile::open(&path)
+    };
+    // Too short for a mark at either end, and then for one alone.
+    for bytes in [&b""[..], b"\x93NUM", &[7; 5000]] {
+        let file = opened(bytes).unwrap();
+        assert_eq!((file.contents(), file.len()), (&Contents::Raw, bytes.len() as u64));
+        assert!(matches!(file.plane(&[]), Err(PickError::NoArray(_))));
+        let error = file.save(dir.path().join("saved"), |_| ()).unwrap_err();
+        assert!(matches!(error, SaveError::NoArray { .. }), "{error}");
+        one_line(&error, &["raw bytes"]);
+    }
+    let header = |len| NpyHeader { dtype: Dtype::F64, order: Order::C, shape: vec![len] };
+    let ten = header(10).encode().unwrap();
+    let error = opened(&[&ten[..], &[0; 79]].concat()).unwrap_err();
+    let (needed, found) = (ten.len() as u64 + 80, ten.len() as u64 + 79);
+    assert!(
+        matches!(error, InspectError::Truncated { needed: n, found: f, .. } if (n, f) == (needed, found)),
+        "{error}"
+    );
+    assert_eq!(opened(&[&ten[..], &[0; 80]].concat()).unwrap().plane(&[]).unwrap().cols(), 10);
+
+    // A segment whose header somebody has made larger than it.
+    let a = SharedArray1::<f64>::options().dir(dir.path()).name("a").zeros(10).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(a.path().unwrap()).unwrap();
+    file.write_all_at(&header(1_000_000).encode().unwrap(), 0).unwrap();
+    let error = SegmentFile::open(a.path().unwrap()).unwrap_err();
+    one_line(&error, &["its NPY header speaks of more data than there is"]);
+}
+
+#[test]
+fn picks_that_are_none_are_told() {
+    let dir = scratch();
+    let path = dir.path().join("a.npy");
+    SharedArray2::<f32>::zeros((3, 4)).unwrap().save(&path).unwrap();
+    let file = SegmentFile::open(&path).unwrap();
+    let refused = |picks: &[Pick]| file.plane(picks).unwrap_err();
+    assert!(matches!(refused(&[Pick::ALL; 3]), PickError::TooMany { given: 3, ndim: 2 }));
+    let still = Pick::Range { start: None, end: None, step: 0 };
+    assert!(matches!(refused(&[Pick::At(0), still]), PickError::Step { axis: 1 }));
+    assert!(matches!(refused(&[Pick::At(3)]), PickError::OutOfBounds { axis: 0, .. }));
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{decode, with_text};
+use ndshm_array::Bool8;
 use ndshm_array::npy::{
     Dtype, EncodeError, HEADER_LEN, MAX_AXES, NpyError, NpyFile, NpyHeader, Order, write_npy,
 };
@@ -252,6 +253,8 @@ fn every_real_dtype_is_converted() -> Test {
     check(dir, Dtype::U16, &[0u16, 65535], &[0.0, 65535.0])?;
     check(dir, Dtype::U32, &[u32::MAX], &[4_294_967_295.0])?;
     check(dir, Dtype::U64, &[u64::MAX, 3], &[18_446_744_073_709_551_616.0, 3.0])?;
+    check(dir, Dtype::Bool, &[Bool8::new(true), Bool8::new(false)], &[1.0, 0.0])?;
+    check(dir, Dtype::F16, &[0.5, -65504.0].map(half::f16::from_f32), &[0.5, -65504.0])?;
     check(dir, Dtype::F32, &[0.5f32, -1.25], &[0.5, -1.25])?;
     check(dir, Dtype::F64, &[0.1f64, -1e300], &[0.1, -1e300])
 }

@@ -53,6 +53,22 @@ fn slices_exclude_each_other_where_they_share_an_element() -> Test {
 }
 
 #[test]
+fn a_part_slices_the_whole_to_what_was_claimed() -> Test {
+    let _watchdog = watchdog("parts");
+    let a = SharedArray2::from_shape_fn((6, 8), |(i, j)| (10 * i + j) as u32)?;
+    let whole = a.to_owned()?;
+    for part in [s![.., ..], s![2..3, 7..], s![1..;2, ..;3], s![0..6;5, 1..8;2], s![..2, 3..4;9]] {
+        let claim = a.claim(part)?;
+        let slices = claim.part();
+        let sliced = whole.slice_each_axis(|along| slices.slice(along.axis.index()));
+        assert_eq!(sliced, *claim, "{slices}");
+        let inside = whole.indexed_iter().filter(|&((i, j), _)| slices.contains(&[i, j]));
+        assert!(inside.map(|(_, element)| element).eq(&sliced), "{slices}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_claim_shows_its_part_with_the_indices_of_the_array() -> Test {
     for fortran in [false, true] {
         let a = SharedArray3::<u64>::zeros((4, 5, 6).set_f(fortran))?;

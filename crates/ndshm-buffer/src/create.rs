@@ -101,7 +101,7 @@ impl Draft<'_> {
         let asked = asked as u64;
         let file_len = self.file_len().filter(|&len| len <= isize::MAX as usize);
         let file_len =
-            file_len.ok_or_else(|| CreateError::TooLong { segment: segment(), asked })?;
+            file_len.ok_or_else(|| CreateError::TooLarge { segment: segment(), asked })?;
         match sys::file_size_limit() {
             Some(limit) if file_len as u64 > limit => Err(CreateError::FileSizeLimit {
                 segment: segment(),
@@ -207,7 +207,7 @@ impl Draft<'_> {
         if sys::lacks_descriptors(&source) {
             return too_many_files(self.place, source);
         }
-        CreateError::Os { segment: describe(self.place), step, source }
+        CreateError::System { segment: describe(self.place), step, source }
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) fn grow(buffer: &SharedBuffer, len: usize) -> Result<usize, GrowError
     if buffer.is_read_only() {
         return Err(GrowError::ReadOnly { segment: segment() });
     }
-    let os = |step| move |source| GrowError::Os { segment: segment(), step, source };
+    let os = |step| move |source| GrowError::System { segment: segment(), step, source };
     let turn = Turn::take(buffer.as_fd(), buffer.place()).map_err(os("lock it for growing"))?;
     let now = buffer.len();
     if len <= now {
@@ -153,7 +153,7 @@ fn reserve(buffer: &SharedBuffer, fd: &OwnedFd, old: usize, new: usize) -> Resul
         if sys::is_full(&source) {
             return no_space(room::lack(dir), Some(source));
         }
-        GrowError::Os { segment: buffer.describe(), step: "reserve more of it", source }
+        GrowError::System { segment: buffer.describe(), step: "reserve more of it", source }
     })
 }
 

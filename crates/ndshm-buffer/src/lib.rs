@@ -88,6 +88,13 @@
 //! macOS and FreeBSD, for which `shared_memory` is made too, were neither compiled nor run. On Windows the crate does not
 //! compile, and says so; elsewhere it needs the feature, and says that.
 //!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `serde` (default) | [`BufferHandle`] and [`SegmentId`] serialise; buffers do so inside [`passing`] |
+//! | `portable` | [`Backend::Portable`], over the crate `shared_memory`; without it that backend is an [`Unsupported`] |
+//!
 //! # What is not here
 //!
 //! Locks, element types and views: `ndshm-sync` supplies locks for any shared memory, `ndshm-array` builds arrays on both.

@@ -49,7 +49,7 @@ pub(crate) enum HoldError {
     Unstable,
     /// Somebody attaches to it, or removes it.
     Busy,
-    Os {
+    System {
         step: &'static str,
         source: io::Error,
     },
@@ -97,7 +97,7 @@ pub(crate) fn hold(place: &Place, purpose: Purpose) -> Result<Held, HoldError> {
 
 /// As [`hold`], of a name in a directory that is open.
 fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, HoldError> {
-    let os = |step| move |source| HoldError::Os { step, source };
+    let os = |step| move |source| HoldError::System { step, source };
     for _ in 0..LOOKS {
         let fd = match sys::open_name(dir, file, purpose.writable) {
             Ok(fd) => fd,
@@ -109,7 +109,7 @@ fn hold_in(dir: BorrowedFd<'_>, file: &Path, purpose: Purpose) -> Result<Held, H
                 if source.kind() == io::ErrorKind::NotFound {
                     continue;
                 }
-                return Err(HoldError::Os { step: "open it", source });
+                return Err(HoldError::System { step: "open it", source });
             }
         };
         let facts = sys::facts_of(fd.as_fd()).map_err(os("examine it"))?;
@@ -136,7 +136,7 @@ pub(crate) fn look(dir: BorrowedFd<'_>, file: &Path) -> Result<Option<FileFacts>
     match sys::facts_of_name(dir, file) {
         Ok(facts) => Ok(Some(facts)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(HoldError::Os { step: "look it up", source }),
+        Err(source) => Err(HoldError::System { step: "look it up", source }),
     }
 }
 
@@ -183,7 +183,7 @@ impl Removal {
     fn complete(self, place: &Place) -> Result<(), RemoveError> {
         let removed = sys::remove_name(self.dir.as_fd(), place.file());
         removed.map_err(|source| {
-            remove_error(HoldError::Os { step: "remove the name", source }, place)
+            remove_error(HoldError::System { step: "remove the name", source }, place)
         })
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> 
     let (bytes, lock) = (LIFECYCLE, Lock::Shared);
     let purpose = Purpose { writable: false, bytes, lock, patient: true, foreign_owner: true };
     let path = || place.path().to_owned();
-    let os = |source| PersistError::Os { path: path(), source };
+    let os = |source| PersistError::System { path: path(), source };
     match hold(place, purpose) {
         Ok(held) if SegmentId::of(&held.facts) == id => {
             sys::mark_persistent(held.file()).map_err(os)
@@ -245,7 +245,7 @@ pub(crate) fn persist(place: &Place, id: SegmentId) -> Result<(), PersistError> 
         Ok(_) | Err(HoldError::NotFound | HoldError::Unfit(_)) => {
             Err(PersistError::Removed { path: path() })
         }
-        Err(HoldError::Directory(source) | HoldError::Os { source, .. }) => Err(os(source)),
+        Err(HoldError::Directory(source) | HoldError::System { source, .. }) => Err(os(source)),
         Err(HoldError::Unstable | HoldError::Busy) => Err(PersistError::Removed { path: path() }),
     }
 }
@@ -258,10 +258,10 @@ fn remove_error(error: HoldError, place: &Place) -> RemoveError {
         }
         HoldError::NotFound => RemoveError::NotFound { path, dir: place.dir().to_owned() },
         HoldError::Unstable | HoldError::Busy => RemoveError::Unstable { path },
-        HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+        HoldError::System { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             RemoveError::PermissionDenied { path, source }
         }
-        HoldError::Os { step, source } => RemoveError::Os { path, step, source },
+        HoldError::System { step, source } => RemoveError::System { path, step, source },
         HoldError::Unfit(unfit) => match unfit {
             Unfit::Symlink => RemoveError::NotRegular { path, kind: "a symbolic link" },
             Unfit::NotRegular(kind) => RemoveError::NotRegular { path, kind },

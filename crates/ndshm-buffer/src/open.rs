@@ -157,7 +157,7 @@ fn attach(
     supply: impl FnOnce() -> Result<OwnedFd, OpenError>,
 ) -> Result<Arc<Mapping>, OpenError> {
     let len = usize::try_from(facts.len)
-        .map_err(|_| OpenError::TooLong { path: path.to_owned(), len: facts.len })?;
+        .map_err(|_| OpenError::TooLarge { path: path.to_owned(), len: facts.len })?;
     let mapping = registry::find_or_map(Key { id: SegmentId::of(&facts), access }, || {
         let fd = supply()?;
         let region = Region::map(fd.as_fd(), len, access.writable()).map_err(|source| {
@@ -221,7 +221,7 @@ pub(crate) fn attachable(facts: &FileFacts, path: &Path) -> Result<(), OpenError
     }
     match facts.len {
         0 => Err(OpenError::Empty { path: path() }),
-        len if len > isize::MAX as u64 => Err(OpenError::TooLong { path: path(), len }),
+        len if len > isize::MAX as u64 => Err(OpenError::TooLarge { path: path(), len }),
         _ => Ok(()),
     }
 }
@@ -238,7 +238,7 @@ pub(crate) fn expect(
 ) -> Result<(), OpenError> {
     match expected {
         Some(expected) if expected.id != found || expected.len != found_len => {
-            Err(OpenError::Mismatch {
+            Err(OpenError::Replaced {
                 path: path.to_owned(),
                 expected: expected.id,
                 expected_len: expected.len,
@@ -260,10 +260,10 @@ pub(crate) fn hold_error(error: HoldError, place: &Place) -> OpenError {
         HoldError::NotFound => OpenError::NotFound { path, dir },
         HoldError::Unstable | HoldError::Busy => OpenError::Unstable { path },
         HoldError::Unfit(unfit) => unfit_error(unfit, &path),
-        HoldError::Os { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+        HoldError::System { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
             OpenError::PermissionDenied { path, source }
         }
-        HoldError::Os { step, source } => os(&path, step, source),
+        HoldError::System { step, source } => os(&path, step, source),
     }
 }
 
@@ -281,5 +281,5 @@ pub(crate) fn os(path: &Path, step: &'static str, source: io::Error) -> OpenErro
     if sys::lacks_descriptors(&source) {
         return OpenError::TooManyFiles { path, limit: sys::descriptor_limit(), source };
     }
-    OpenError::Os { path, step, source }
+    OpenError::System { path, step, source }
 }

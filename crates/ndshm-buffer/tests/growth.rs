@@ -99,7 +99,7 @@ fn what_cannot_grow_says_so() {
     one_line(&small, &["ndshm.b", "63"]);
     for capacity in [usize::MAX, isize::MAX as usize] {
         let refused = growable(dir.path(), capacity).create("b", 64).unwrap_err();
-        assert!(matches!(refused, CreateError::TooLong { .. }), "{refused}");
+        assert!(matches!(refused, CreateError::TooLarge { .. }), "{refused}");
     }
     assert_eq!(buffer.len(), 64);
 }

@@ -198,9 +198,9 @@ fn what_comes_is_checked() {
             other => panic!("{other}"),
         }
     };
-    assert!(matches!(open(&other, &ticket(&buffer)), OpenError::Mismatch { .. }));
+    assert!(matches!(open(&other, &ticket(&buffer)), OpenError::Replaced { .. }));
     let longer = ticket(&buffer).replace(" 64", " 65");
-    assert!(matches!(open(&buffer, &longer), OpenError::Mismatch { .. }));
+    assert!(matches!(open(&buffer, &longer), OpenError::Replaced { .. }));
     // A file that somebody could truncate, said to be an anonymous segment.
     let unsealed = open(&named, &ticket(&named));
     assert!(matches!(unsealed, OpenError::Unsealed { .. }), "{unsealed}");
@@ -319,11 +319,11 @@ fn command(role: &str) -> Command {
 }
 
 fn heir() {
-    let frames = options().inherited("frames").unwrap();
-    let again = options().inherited("frames").unwrap();
+    let frames = options().inherit("frames").unwrap();
+    let again = options().inherit("frames").unwrap();
     assert_eq!(frames.as_ptr(), again.as_ptr());
     frames.write_at(0, b"from the heir").unwrap();
-    let log = options().inherited("log.1").unwrap();
+    let log = options().inherit("log.1").unwrap();
     assert!(log.is_read_only() && log.name() == Some("log"));
     assert_eq!(&bytes(&log)[..3], b"log");
     if let Ok(mut child) = Command::new("true").spawn() {
@@ -335,7 +335,7 @@ fn heir() {
     let number = std::env::var("NDSHM_FD_frames").unwrap();
     let number = number.split(' ').next().unwrap();
     assert!(!listed.lines().any(|line| line == number), "{number} in {listed:?}");
-    assert!(matches!(options().inherited("other"), Err(InheritError::NotPassed { .. })));
+    assert!(matches!(options().inherit("other"), Err(InheritError::NotPassed { .. })));
 }
 
 fn a_program_inherits_segments() {
@@ -374,7 +374,7 @@ fn what_is_inherited_is_checked() {
     let set = |value: &str| {
         // SAFETY: of the threads of this process only the watchdog is another, which reads no environment.
         unsafe { std::env::set_var("NDSHM_FD_x", value) };
-        options().inherited("x")
+        options().inherit("x")
     };
     let number = buffer.as_fd().as_raw_fd();
     assert_eq!(set(&format!("{number} {}", ticket(&buffer))).unwrap().id(), buffer.id());

@@ -193,7 +193,7 @@ fn a_truncated_file_is_an_error() {
     file.set_len(4096).unwrap();
     for prefault in [Prefault::pages(), Prefault::huge()] {
         let error = buffer.prefault(.., &prefault).unwrap_err();
-        assert!(matches!(error, PrefaultError::Os { .. }), "{error}");
+        assert!(matches!(error, PrefaultError::System { .. }), "{error}");
         one_line(&error, &["ndshm.a", "cannot fill its page tables", "truncated"]);
     }
 }

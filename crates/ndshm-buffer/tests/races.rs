@@ -340,7 +340,7 @@ fn persist_and_removal_exclude_each_other() {
     assert!(error.to_string().contains("removed already"), "{error}");
     let (error, _) = overtaken(libc::F_WRLCK, |first| first.handle().open().unwrap_err());
     // The second open looks at the segment that now has the name.
-    assert!(matches!(error, OpenError::Mismatch { .. }), "{error}");
+    assert!(matches!(error, OpenError::Replaced { .. }), "{error}");
 }
 
 // --- Presence ----------------------------------------------------------------------------------------

@@ -336,7 +336,7 @@ fn a_handle_opens_what_it_was_made_from_or_nothing() {
     let second = options.create("a", 64).unwrap();
     assert_ne!(second.id(), handle.id());
     let other = handle.open().unwrap_err();
-    assert!(matches!(other, OpenError::Mismatch { .. }));
+    assert!(matches!(other, OpenError::Replaced { .. }));
     one_line(&other, &["ndshm.a", "new handle"]);
 
     let anonymous = SharedBuffer::anonymous(64).unwrap();
@@ -346,7 +346,7 @@ fn a_handle_opens_what_it_was_made_from_or_nothing() {
     drop((anonymous, reader));
     let gone = handle.open().unwrap_err();
     // Another test's file may have the number by now.
-    assert!(matches!(gone, OpenError::Gone { .. } | OpenError::Mismatch { .. }), "{gone}");
+    assert!(matches!(gone, OpenError::Gone { .. } | OpenError::Replaced { .. }), "{gone}");
     one_line(&gone, &["/proc/", "holder"]);
 }
 

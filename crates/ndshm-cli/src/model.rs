@@ -209,8 +209,8 @@ impl Claim {
     fn of(claim: &ClaimReport) -> Self {
         Self {
             part: claim.part.to_string(),
-            first: claim.part.rows().start,
-            end: claim.part.rows().end,
+            first: claim.part.row_range().start,
+            end: claim.part.row_range().end,
             mode: match claim.mode {
                 ndshm_array::Mode::Exclusive => Mode::Write,
                 ndshm_array::Mode::Atomic => Mode::Atomic,

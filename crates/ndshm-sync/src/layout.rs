@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::member::Members;
 
+/// Nobody is no party.
+pub(crate) const fn check_parties(parties: usize) -> Result<(), LayoutError> {
+    if parties == 0 { Err(LayoutError::Parties { parties }) } else { Ok(()) }
+}
+
 /// Hands out the locks and barriers of a region, each at an address of its own.
 ///
 /// There is one sequence per membership, however often [`Members::layout`] is called: nothing

@@ -192,6 +192,15 @@
 //! included, was neither compiled nor run: what is there for them follows the documentation of `std`
 //! (`flock`, an open file's own; `LockFileEx`, a handle's own) and of `raw_sync` (on Windows a kernel
 //! event by name). Without `portable` the crate does not compile on them, and says so.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `lock_api` | `BoundMutex`: a mutex in shared memory under the guards and the traits of `lock_api` |
+//! | `portable` | [`Backend::Portable`], which parks on events of `raw_sync`; without it, who joins by that gets [`JoinError::NotCompiled`] |
 
 // The examples' set-up names this crate as its users do.
 #[cfg(test)]

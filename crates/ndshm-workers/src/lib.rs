@@ -45,6 +45,10 @@
 //! group has no name, and the workers are killed by the kernel when the parent's thread ends. Ctrl-C,
 //! SIGTERM and SIGHUP end a run, and leave the program to end by itself.
 //!
+//! # Features
+//!
+//! `progress` (off by default) adds `progress_bars`: a bar a worker on the terminal, by indicatif.
+//!
 //! # What a worker is not
 //!
 //! It is not a copy of the parent, as after `fork`: globals have their initial values, threads and

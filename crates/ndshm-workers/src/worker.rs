@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use ndshm_sync::{Absence, BarrierError, Lost, Party};
+use ndshm_sync::{Absence, BarrierError, BarrierWaitResult, Lost, Party};
 
 use crate::group::{self, Group};
 use crate::outbox::Outbox;
@@ -133,8 +133,9 @@ impl Worker {
         band::band(n, self.rank, self.size)
     }
 
-    /// Waits until every worker has called this; `true` for one of them (for none where that one
-    /// was killed in that moment). What any of them wrote before, all see after.
+    /// Waits until every worker has called this; one of them is told that it
+    /// [leads](BarrierWaitResult::is_leader) (none where that one was killed in that moment). What any of them
+    /// wrote before, all see after.
     ///
     /// A worker arrives once in a phase: when several of its threads call this, they do so one
     /// after the other.
@@ -144,8 +145,8 @@ impl Worker {
     /// [`BarrierError::Broken`], which names the lost ranks, once a worker has ended that others
     /// wait for: killed, failed, or returned already. A death breaks it for the rest of the run, also
     /// where the dead one's function is run [again](crate::Workers::retry).
-    pub fn barrier(&self) -> Result<bool, BarrierError> {
-        self.party()?.wait().map(|result| result.is_leader())
+    pub fn barrier(&self) -> Result<BarrierWaitResult, BarrierError> {
+        self.party()?.wait()
     }
 
     /// As [`barrier`](Self::barrier), for at most `timeout`. A time-out breaks the barrier, for the
@@ -154,7 +155,7 @@ impl Worker {
     /// # Errors
     ///
     /// As [`barrier`](Self::barrier), and [`BarrierError::TimedOut`].
-    pub fn barrier_timeout(&self, timeout: Duration) -> Result<bool, BarrierError> {
+    pub fn barrier_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
         self.barrier_while(Some(timeout), || true)
     }
 
@@ -176,7 +177,7 @@ impl Worker {
         &self,
         timeout: Option<Duration>,
         goes_on: impl Fn() -> bool,
-    ) -> Result<bool, BarrierError> {
+    ) -> Result<BarrierWaitResult, BarrierError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let party = self.party.as_ref().ok_or_else(|| self.lost())?;
@@ -193,7 +194,7 @@ impl Worker {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         };
-        party.wait_while(left(), goes_on).map(|result| result.is_leader())
+        party.wait_while(left(), goes_on)
     }
 
     /// Tells the launcher how far this worker is; see

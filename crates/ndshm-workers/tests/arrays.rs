@@ -55,7 +55,7 @@ fn whoever_ends_with_rows_claimed_is_named_to_the_next() {
         assert_eq!(run.is_ok(), how == 2);
         match m.write() {
             Err(ClaimError::Poisoned(poisoned)) => {
-                assert_eq!(poisoned.parts()[0].rows(), 2..4);
+                assert_eq!(poisoned.parts()[0].row_range(), 2..4);
                 assert_eq!(poisoned.parts()[0].member.rank, Some(1));
             }
             other => panic!("{:?}", other.err()),

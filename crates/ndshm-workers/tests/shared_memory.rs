@@ -68,7 +68,7 @@ fn count_and_meet(worker: &Worker, buffer: SharedBuffer) -> ndshm_workers::Resul
     let mut led = 0;
     for round in 1..=ROUNDS {
         *counter.lock()? += 1;
-        led += usize::from(worker.barrier()?);
+        led += usize::from(worker.barrier()?.is_leader());
         let seen = *counter.lock()?;
         assert_eq!(seen, round * worker.size() as u64, "round {round}");
         worker.barrier()?;

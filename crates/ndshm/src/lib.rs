@@ -32,6 +32,16 @@
 //! | [`sync`] = `ndshm-sync` | locks, barriers, semaphores, events on any shared memory |
 //! | [`array`](mod@array) = `ndshm-array` | typed arrays over a buffer, with claims checked across processes |
 //! | [`workers`] = `ndshm-workers` | P processes from a function |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `lock_api` | `sync::BoundMutex`: a mutex in shared memory under the guards and the traits of `lock_api` |
+//! | `portable` | [`buffer::Backend::Portable`] and [`sync::Backend::Portable`]: second backends beside those of Linux; arrays and workers do not use them |
+//! | `progress` | `progress_bars`: bars on the terminal while workers run |
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +58,7 @@ pub use ndshm_array::{
     SharedArrayD, SharedMutex, Tasks, Tiling, WriteGuard,
 };
 pub use ndshm_buffer::{Placed, Placement, Prefault, Prefaulted, SharedBuffer};
-pub use ndshm_sync::{BarrierError, LockError};
+pub use ndshm_sync::{BarrierError, BarrierWaitResult, LockError};
 #[cfg(feature = "progress")]
 pub use ndshm_workers::progress_bars;
 pub use ndshm_workers::{
@@ -64,7 +74,7 @@ pub mod prelude {
         SharedArray6, SharedArrayD, SharedMutex, Tasks, Tiling,
     };
     pub use ndshm_buffer::SharedBuffer;
-    pub use ndshm_sync::{BarrierError, LockError};
+    pub use ndshm_sync::{BarrierError, BarrierWaitResult, LockError};
     pub use ndshm_workers::{Pool, RunError, Worker, Workers};
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn write(comparison: &Comparison, docs: &Path) -> io::Result<Vec<Path
         section(&mut page, family, &reports);
         written.push(picture);
     }
-    page.push_str(note("what is not measured").unwrap_or_default());
+    let _ = write!(page, "\n## Elsewhere\n\n{}\n", note("elsewhere").unwrap_or_default().trim());
     let path = docs.join("benchmarks.md");
     fs::write(&path, page)?;
     written.push(path);

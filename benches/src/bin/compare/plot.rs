@@ -20,6 +20,7 @@ const FOOT: i32 = 30;
 
 const OURS: RGBColor = RGBColor(0, 110, 180);
 const THEIRS: RGBColor = RGBColor(150, 150, 150);
+const THEIR_TEXT: RGBColor = RGBColor(90, 90, 90);
 const LINES: RGBColor = RGBColor(215, 215, 215);
 
 /// Draws them one beneath the other, on one logarithmic axis.
@@ -47,18 +48,15 @@ pub(crate) fn draw(reports: &[&Report], to: &Path) -> Result<(), Box<dyn Error>>
         y += HEAD;
         for one in &report.measured {
             let Spread { low, median, high } = one.beside(report.yardstick());
-            let colour = if one.name.starts_with("ndshm") { OURS } else { THEIRS };
+            let ours = one.name.starts_with("ndshm");
+            let (colour, ink) = if ours { (OURS, OURS) } else { (THEIRS, THEIR_TEXT) };
             let (from, to, middle) = (axis.x(1.0), axis.x(median), y + ROW / 2);
-            let bar = [(from.min(to), y + 4), (from.max(to), y + ROW - 4)];
+            let bar = [(from.min(to), y + 4), (from.max(to).max(from.min(to) + 1), y + ROW - 4)];
             area.draw(&Rectangle::new(bar, colour.filled()))?;
             let spread = [(axis.x(low), middle), (axis.x(high), middle)];
             area.draw(&PathElement::new(spread, BLACK))?;
-            area.draw(&Text::new(
-                one.name.clone(),
-                (LEFT - 10, middle),
-                text(HPos::Right, colour),
-            ))?;
-            area.draw(&Text::new(number(median), (RIGHT + 12, middle), text(HPos::Left, colour)))?;
+            area.draw(&Text::new(one.name.clone(), (LEFT - 10, middle), text(HPos::Right, ink)))?;
+            area.draw(&Text::new(number(median), (RIGHT + 12, middle), text(HPos::Left, ink)))?;
             y += ROW;
         }
     }

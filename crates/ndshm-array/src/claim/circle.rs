@@ -8,7 +8,7 @@ use ndshm_sync::Members;
 
 use super::entry::{Party, State};
 use super::part::Selection;
-use super::table::Want;
+use super::request::Want;
 
 /// An entry of the table, read.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,9 @@
 //! One entry of the table of claims.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndshm_sync::MemberId;
+use ndshm_sync::{MemberId, Members};
 
 use super::part::Selection;
 use super::progression::Progression;
@@ -65,6 +66,22 @@ impl Mode {
 pub(crate) struct Party {
     pub(crate) member: MemberId,
     pub(crate) thread: u64,
+}
+
+impl Party {
+    /// The calling thread.
+    pub(super) fn here(members: &Members<'_>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // A number that no other thread of this process has.
+        thread_local!(static THIS: Cell<u64> = const { Cell::new(0) });
+        let thread = THIS.with(|this| {
+            if this.get() == 0 {
+                this.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            this.get()
+        });
+        Self { member: members.me(), thread }
+    }
 }
 
 /// What an entry is about.
@@ -171,6 +188,21 @@ impl Entry<'_> {
         self.0[0].compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Ends a claim that was seen to be held by an owner that is dead now; where that left its part poisoned,
+    /// whether it had panicked.
+    pub(super) fn bury(self, mode: Mode, owner: MemberId) -> Option<bool> {
+        // Each step of an atomic claimant is whole.
+        let left = (mode == Mode::Exclusive).then_some(State::Poisoned { panicked: false });
+        if self.replace(State::Held(mode), left, owner) {
+            return left.map(|_| false);
+        }
+        // Between the look and its death it let go of it, or panicked: what it stored last stands.
+        match self.state() {
+            Some((State::Poisoned { panicked }, _)) => Some(panicked),
+            _ => None,
+        }
+    }
+
     pub(crate) fn free(self) {
         // Release: the next claimant sees what was written to the part.
         self.0[0].store(0, Ordering::Release);
@@ -209,7 +241,32 @@ mod tests {
             assert_eq!(entry.is_apart(&other), !(1..=3).contains(&first), "row {first}");
             assert!(!(entry.is_apart(&other) && part.overlaps(&other)));
         }
+        entry.grow(0, Progression::new(0, 5, 1));
+        let grown = Selection::new(&shape, [Progression::new(0, 5, 1), Progression::new(0, 6, 1)]);
+        assert_eq!(entry.part(&shape), grown);
+        assert_eq!(entry.state(), Some((State::Poisoned { panicked: true }, by)));
         entry.free();
+        assert_eq!(entry.state(), None);
+    }
+
+    #[test]
+    fn what_was_let_go_before_a_death_is_not_poisoned() {
+        let words: Vec<AtomicU64> = (0..words(1)).map(|_| AtomicU64::new(0)).collect();
+        let entry = Entry(&words);
+        let owner = MemberId::from_bits(1 << 32 | 5).unwrap();
+        let held = State::Held(Mode::Exclusive);
+        let part = Selection::whole(&[3]);
+        // Seen as held, and then:
+        for (done_since, left) in
+            [(None, Some(false)), (Some(State::Poisoned { panicked: true }), Some(true))]
+        {
+            entry.write(&part, held, Party { member: owner, thread: 1 });
+            done_since.into_iter().for_each(|state| entry.set(state, owner));
+            assert_eq!(entry.bury(Mode::Exclusive, owner), left);
+            assert!(matches!(entry.state(), Some((State::Poisoned { .. }, _))));
+        }
+        entry.free();
+        assert_eq!(entry.bury(Mode::Exclusive, owner), None);
         assert_eq!(entry.state(), None);
     }
 

@@ -9,7 +9,8 @@ use ndshm_sync::{Member, Members};
 
 use super::guard::{ReadGuard, WriteGuard};
 use super::part::Part;
-use super::table::{ENTRIES, Poison, Refused, Want};
+use super::request::{Poison, Refused, Want};
+use super::table::ENTRIES;
 use crate::atomic::AtomicGuard;
 
 /// Why [`read`](crate::SharedArray::read), [`claim_mut`](crate::SharedArray::claim_mut) and their
@@ -102,7 +103,7 @@ pub enum ClaimError<G> {
 /// assert_eq!(a.claim_mut(5..10)?.row_range(), 5..10); // the rest of the array goes on
 /// match a.write() {
 ///     Err(ClaimError::Poisoned(poisoned)) => {
-///         let left: Vec<_> = poisoned.parts().iter().map(|part| part.rows()).collect();
+///         let left: Vec<_> = poisoned.parts().iter().map(|part| part.row_range()).collect();
 ///         assert_eq!(left, [3..5]);
 ///         let mut guard = poisoned.into_inner();
 ///         for rows in left {
@@ -128,7 +129,7 @@ pub struct PoisonedClaim<G> {
 /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
 /// let Err(ClaimError::Poisoned(poisoned)) = a.write() else { unreachable!() };
 /// let part = &poisoned.parts()[0];
-/// assert_eq!((part.rows(), part.panicked), (3..5, true));
+/// assert_eq!((part.row_range(), part.panicked), (3..5, true));
 /// assert_eq!(part.member.pid, Some(std::process::id()));
 /// # Ok::<(), ndshm_array::CreateError>(())
 /// ```
@@ -150,12 +151,12 @@ impl PoisonedPart {
     /// # let a = SharedArray1::<f64>::zeros(10)?;
     /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
     /// let Err(ClaimError::Poisoned(poisoned)) = a.read() else { unreachable!() };
-    /// assert_eq!(poisoned.parts()[0].rows(), 3..5);
+    /// assert_eq!(poisoned.parts()[0].row_range(), 3..5);
     /// # Ok::<(), ndshm_array::CreateError>(())
     /// ```
     #[must_use]
-    pub fn rows(&self) -> Range<usize> {
-        self.part.rows()
+    pub fn row_range(&self) -> Range<usize> {
+        self.part.row_range()
     }
 }
 
@@ -220,7 +221,7 @@ impl<G> PoisonedClaim<G> {
     /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
     /// # ndshm_testkit::panic_holding(|| a.claim_mut(7..9));
     /// let Err(ClaimError::Poisoned(poisoned)) = a.read() else { unreachable!() };
-    /// let rows: Vec<_> = poisoned.parts().iter().map(|part| part.rows()).collect();
+    /// let rows: Vec<_> = poisoned.parts().iter().map(|part| part.row_range()).collect();
     /// assert_eq!(rows, [3..5, 7..9]);
     /// # Ok::<(), ndshm_array::CreateError>(())
     /// ```
@@ -365,7 +366,11 @@ impl<G> fmt::Display for ClaimError<G> {
                 asked.start, asked.end
             ),
             Self::Full { most } => {
-                write!(f, "all {most} entries of the array's table of claims are in use")
+                write!(
+                    f,
+                    "all {most} entries of the array's table of claims are in use; let some go, or claim \
+                     fewer and larger parts"
+                )
             }
             Self::Busy { part, by: Some(by) } => write!(
                 f,
@@ -378,8 +383,8 @@ impl<G> fmt::Display for ClaimError<G> {
                  allow more time"
             ),
             Self::ReadOnly => f.write_str(
-                "the array was opened read-only, and a claim is written into it: open it \
-                 read-write, or use the unsafe view",
+                "the array was opened read-only, and a claim is written into it: take a snapshot, or \
+                 open it read-write",
             ),
             Self::Forked => f.write_str(
                 "this process was forked from the one that opened the array: open it anew in the \

@@ -33,7 +33,7 @@ use crate::element::Element;
 ///
 /// It cannot be written through, and what it lends cannot outlive it:
 ///
-/// ```compile_fail,E0594
+/// ```compile_fail,E0596
 /// # let a = ndshm_array::SharedArray2::<f64>::zeros((2, 3)).unwrap();
 /// let read = a.read().unwrap();
 /// read[[0, 0]] = 1.0; // a read claim

@@ -2,7 +2,8 @@
 
 use super::entry::{Mode, State};
 use super::part::Selection;
-use super::table::{ClaimTable, Refused};
+use super::request::Refused;
+use super::table::ClaimTable;
 use crate::segment::Segment;
 
 /// Dropping it releases. Small, since it is in every guard and so in every error that has one.

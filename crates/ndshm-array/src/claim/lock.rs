@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use ndshm_sync::{Acquired, Members, NotAcquired};
 
-use super::table::{Head, Patience, Refused, SLICE};
+use super::request::{Patience, Refused, SLICE};
+use super::table::Head;
 
 /// How long the lock is waited for where nothing else is. Its holders look through the table and
 /// let go: only one that was stopped in the midst of that takes longer.

@@ -28,7 +28,7 @@ pub struct Selection {
 /// let _odd = a.claim_mut(s![.., 1..;2])?;
 /// let Err(ClaimError::Own { held, .. }) = a.claim(3..5) else { unreachable!() };
 /// assert_eq!(held.to_string(), "[0..10, 1..8;2]");
-/// assert_eq!(held.rows(), 0..10);
+/// assert_eq!(held.row_range(), 0..10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -116,11 +116,11 @@ impl Part {
     /// let a = SharedArray1::<f64>::zeros(10)?;
     /// let _guard = a.claim_mut(3..7)?;
     /// let Err(ClaimError::Own { held, part }) = a.claim_mut(5..) else { unreachable!() };
-    /// assert_eq!((held.rows(), part.rows()), (3..7, 5..10));
+    /// assert_eq!((held.row_range(), part.row_range()), (3..7, 5..10));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn rows(&self) -> Range<usize> {
+    pub fn row_range(&self) -> Range<usize> {
         self.0.rows()
     }
 

@@ -52,7 +52,7 @@ pub enum InspectError {
     },
     /// It ends before its elements do.
     #[error(
-        "{}: truncated: header and elements take {needed} bytes, the file has {found}; copy or save it again",
+        "{}: truncated: header and elements take {needed} bytes, the file has {found}; make it anew, or copy it again",
         path.display()
     )]
     Truncated {

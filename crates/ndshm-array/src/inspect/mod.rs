@@ -26,7 +26,7 @@
 //! let Contents::Array(array) = file.contents() else { unreachable!() };
 //! assert_eq!((array.dtype.name(), &*array.shape), ("float32", &[4, 3][..]));
 //! let report = file.report()?;
-//! assert_eq!((report.members.len(), report.claims[0].part.rows()), (1, 1..3));
+//! assert_eq!((report.members.len(), report.claims[0].part.row_range()), (1, 1..3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

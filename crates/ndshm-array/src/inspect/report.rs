@@ -45,7 +45,7 @@ pub struct Report {
 /// let a = SharedArray1::<f64>::options().dir(dir.path()).name("a").zeros(10)?;
 /// # ndshm_testkit::panic_holding(|| a.claim_mut(3..5));
 /// let claims = SegmentFile::open(a.path().unwrap())?.report()?.claims;
-/// assert_eq!((claims[0].part.rows(), claims[0].poisoned, claims[0].panicked), (3..5, true, true));
+/// assert_eq!((claims[0].part.row_range(), claims[0].poisoned, claims[0].panicked), (3..5, true, true));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use ndarray::{Ix1, Ix2, Ix3, ShapeBuilder, array};
 use ndshm_array::npy::Order;
 use ndshm_array::{ArrayHandle, ClaimError, OpenError, SharedArray, SharedArray2, SharedArrayD};
 use ndshm_buffer::OpenError as BufferError;
-use ndshm_testkit::{Role, arguments};
+use ndshm_testkit::{Role, arguments, skip};
 use num_complex::Complex;
 
 use crate::common::{Name, one_line};
@@ -94,7 +94,7 @@ fn kind(e: &OpenError) -> &'static str {
     match e {
         OpenError::Buffer(BufferError::Gone { .. }) => "gone",
         OpenError::Buffer(BufferError::NotFound { .. }) => "not found",
-        OpenError::Buffer(BufferError::Mismatch { .. }) => "mismatch",
+        OpenError::Buffer(BufferError::Replaced { .. }) => "mismatch",
         OpenError::Replaced { .. } => "replaced",
         _ => "other",
     }
@@ -161,4 +161,48 @@ pub(crate) fn what_is_gone_or_another() {
     let e = unsafe { SharedArray::<f64, Ix1>::open(&name) }.expect_err("no segment");
     assert!(matches!(e, OpenError::Format { .. }));
     one_line(&e, &[&file, "not an ndshm segment"]);
+}
+
+const STRANGER: u32 = 65_534;
+
+/// Another user, who takes part where that was meant, and ends with rows claimed.
+pub(crate) fn stranger() {
+    let [shared, own] = &arguments()[..] else { panic!("two names") };
+    // SAFETY: changes the user of this process, and touches no memory.
+    assert_eq!(unsafe { libc::setresuid(STRANGER, STRANGER, STRANGER) }, 0);
+    let options = SharedArray2::<f64>::options();
+    // SAFETY: all who have the names are these tests, which use claims.
+    let open = |options: ndshm_array::ArrayOptions<f64, Ix2>, name| unsafe { options.open(name) };
+    let refused = open(options.clone(), shared).expect_err("not asked for");
+    assert!(
+        matches!(refused, OpenError::Buffer(BufferError::ForeignOwner { owner: 0, .. })),
+        "{refused}"
+    );
+    let options = options.foreign_owner(true);
+    let refused = open(options.clone(), own).expect_err("made for its owner alone");
+    one_line(&refused, &[own]);
+    let a = open(options, shared).expect("made for all");
+    a.claim_mut(..2).expect("nobody else").fill(2.0);
+    std::mem::forget(a.claim_mut(2..3).expect("nobody else"));
+}
+
+pub(crate) fn users_share_what_was_made_for_it() {
+    // SAFETY: takes nothing and touches nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        return skip("another user", "only root can become one");
+    }
+    let (shared, own) = (Name::new("shared"), Name::new("own"));
+    // SAFETY: a number of this process, which makes files in one thread here.
+    let before = unsafe { libc::umask(0) };
+    let a = SharedArray2::<f64>::options().name(&*shared).mode(0o666).zeros((4, 4));
+    // SAFETY: as above.
+    unsafe { libc::umask(before) };
+    let (a, _b) = (a.unwrap(), SharedArray2::<f64>::options().name(&*own).zeros((4, 4)).unwrap());
+    let mut child = Role::new("attach::stranger").arg(&*shared).arg(&*own).spawn();
+    let pid = child.pid();
+    child.succeed(LIMIT);
+    assert_eq!(a.claim(..2).unwrap().sum(), 16.0);
+    let Err(ClaimError::Poisoned(poisoned)) = a.write() else { panic!("it ended with a row") };
+    assert_eq!(poisoned.parts()[0].row_range(), 2..3);
+    assert_eq!(poisoned.parts()[0].member.pid, Some(pid));
 }

@@ -82,7 +82,7 @@ pub(crate) fn processes_exclude_each_other() {
                 let rows = format!("has rows {theirs:?}");
                 one_line(&e, &[&format!("rows {row}..{}", row + 1), &pid, &rows, "rank"]);
                 let ClaimError::Overlap { part, held, by, .. } = e else { unreachable!() };
-                assert_eq!((part.rows(), held.rows()), (row..row + 1, theirs));
+                assert_eq!((part.row_range(), held.row_range()), (row..row + 1, theirs));
                 assert_eq!((by.pid, by.rank), (Some(child.pid()), Some(rank)));
             }
             other => panic!("row {row}: {other:?}"),

@@ -74,7 +74,7 @@ pub(crate) fn finder() {
     let pid: u32 = arguments()[1].parse().expect("a pid");
     match a.claim(4..5) {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), 2..5));
+            assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(pid), 2..5));
             assert!(!only(&p).panicked);
             one_line(&p, &[&format!("pid {pid} died"), "rows 2..5", "clear_poison"]);
         }
@@ -100,7 +100,7 @@ pub(crate) fn a_waiter_learns_of_a_death_soon() {
         let pid = child.pid();
         let learnt = |result: Result<(), ClaimError<()>>| match result {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), 2..5));
+                assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(pid), 2..5));
                 Instant::now()
             }
             other => panic!("{other:?}"),
@@ -192,7 +192,9 @@ pub(crate) fn many_deaths_of_writers() {
     }
     let a = open(&name);
     drop((a.claim_mut(..2).expect("not left"), a.claim_mut(5..).expect("not left")));
-    assert!(matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).rows() == (2..5)));
+    assert!(
+        matches!(a.claim(2..3), Err(ClaimError::Poisoned(p)) if only(&p).row_range() == (2..5))
+    );
     let mut guard = a.claim_mut(3..5).unwrap_err().into_guard().expect("poisoned, but had");
     assert!(!guard.clear_poison().expect("not forked"), "one reached further");
     drop(guard);
@@ -223,7 +225,7 @@ pub(crate) fn a_forgotten_guard_is_a_death() {
     let poisoned = |result: Result<(), ClaimError<()>>| {
         let Err(ClaimError::Poisoned(p)) = result else { panic!("{result:?}") };
         assert_eq!(
-            (only(&p).member.pid, only(&p).rows(), only(&p).panicked),
+            (only(&p).member.pid, only(&p).row_range(), only(&p).panicked),
             (Some(pid), 2..5, false)
         );
     };
@@ -257,7 +259,7 @@ pub(crate) fn a_panic_elsewhere() {
     drop(a.claim_mut(5..).expect("a panic while reading harms nothing"));
     match a.write() {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(child.pid()), 2..5));
+            assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(child.pid()), 2..5));
             assert!(only(&p).panicked);
             one_line(&p, &["panicked", &format!("pid {}", child.pid())]);
             assert!(p.into_inner().clear_poison().expect("not forked"));

@@ -68,7 +68,7 @@ pub(crate) fn forker() {
         // SAFETY: all who have the name are these tests, which use claims.
         let anew = unsafe { SharedArray1::<u64>::open(name) }.expect("it is there");
         let by = |result: Result<(), ClaimError<()>>| match result {
-            Err(ClaimError::Overlap { by, held, .. }) => (by.pid, held.rows()),
+            Err(ClaimError::Overlap { by, held, .. }) => (by.pid, held.row_range()),
             other => panic!("the parent holds it: {other:?}"),
         };
         let without = |e: ClaimError<_>| ClaimError::without_guard(e);
@@ -97,7 +97,7 @@ pub(crate) fn forker() {
     let child = u32::try_from(stage.word(16).load(SeqCst)).expect("a pid");
     match array.claim(6..7) {
         Err(ClaimError::Poisoned(p)) => {
-            assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(child), 6..8));
+            assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(child), 6..8));
         }
         other => panic!("{other:?}"),
     }
@@ -118,7 +118,7 @@ pub(crate) fn a_forked_child_has_nothing_of_its_parents() {
         .claim_mut(rows.clone())
     {
         Err(ClaimError::Overlap { by, held, .. }) => {
-            assert_eq!((by.pid, held.rows()), (Some(forker.pid()), theirs));
+            assert_eq!((by.pid, held.row_range()), (Some(forker.pid()), theirs));
         }
         other => panic!("a child released {rows:?} of its parent's: {other:?}"),
     };

@@ -91,7 +91,7 @@ impl Game {
         drop(a.claim_mut(rows.end..VICTIMS).expect("after the dead one's rows"));
         let poisoned = |part: Range<usize>| match a.claim_mut(part.clone()) {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), rows.clone()));
+                assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(pid), rows.clone()));
                 assert!(!only(&p).panicked);
                 p.into_inner()
             }
@@ -101,7 +101,7 @@ impl Game {
         let whole = rows.len() == 1;
         match a.claim(row..=row) {
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), rows.clone()));
+                assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(pid), rows.clone()));
             }
             other => panic!("row {row} of the dead one's {rows:?}: {other:?}"),
         }
@@ -117,7 +117,7 @@ impl Game {
         match self.a.claim_mut(..VICTIMS) {
             Ok(_) => return false,
             Err(ClaimError::Poisoned(p)) => {
-                assert_eq!((only(&p).member.pid, only(&p).rows()), (Some(pid), rows.clone()));
+                assert_eq!((only(&p).member.pid, only(&p).row_range()), (Some(pid), rows.clone()));
             }
             Err(e) => panic!("{e}"),
         }

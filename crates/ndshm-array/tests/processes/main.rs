@@ -28,6 +28,7 @@ ndshm_testkit::suite! {
         append::watcher,
         atomic::adder,
         attach::opener,
+        attach::stranger,
         attach::visitor,
         claims::holder,
         deaths::finder,
@@ -46,6 +47,7 @@ ndshm_testkit::suite! {
     ],
     tests: [
         60 => claims::processes_exclude_each_other,
+        60 => attach::users_share_what_was_made_for_it,
         60 => stopped::a_holder_of_rows_is_waited_for,
         60 => stopped::a_holder_of_the_tables_lock_is_waited_for_no_longer_than_asked,
         120 => model::outcomes_are_those_of_the_model,

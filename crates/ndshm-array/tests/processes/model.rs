@@ -101,15 +101,15 @@ impl<'a> Actor<'a> {
             Ok(guard) => (Some(guard), Outcome::Had),
             Err(ClaimError::Poisoned(p)) => {
                 let by = |part: &PoisonedPart| {
-                    (part.member.pid.expect("known"), part.rows(), part.panicked)
+                    (part.member.pid.expect("known"), part.row_range(), part.panicked)
                 };
                 let parts = p.parts().iter().map(by).collect();
                 (Some(p.into_inner()), Outcome::Poisoned(parts))
             }
             Err(ClaimError::Overlap { held, by, .. }) => {
-                (None, Outcome::Overlap((by.pid.expect("known"), held.rows(), false)))
+                (None, Outcome::Overlap((by.pid.expect("known"), held.row_range(), false)))
             }
-            Err(ClaimError::Own { held, .. }) => (None, Outcome::Own(held.rows())),
+            Err(ClaimError::Own { held, .. }) => (None, Outcome::Own(held.row_range())),
             Err(e) => panic!("{e}"),
         }
     }

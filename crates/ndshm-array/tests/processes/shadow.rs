@@ -61,7 +61,7 @@ pub(crate) fn claimant() {
         };
         let overlaps = |e: &ClaimError<()>| match e {
             ClaimError::Overlap { held, by, .. } => {
-                by.pid.is_some() && held.rows().end <= ROWS as usize
+                by.pid.is_some() && held.row_range().end <= ROWS as usize
             }
             // On a machine that is busy with other things, who has the table's lock may be without a processor.
             ClaimError::Busy { .. } => true,

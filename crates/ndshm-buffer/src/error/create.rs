@@ -28,7 +28,7 @@ pub enum CreateError {
     },
     /// No file or no pointer reaches so far.
     #[error("{segment}: {asked} bytes is more than a process can address; ask for less")]
-    TooLong {
+    TooLarge {
         /// The path, or "an anonymous segment".
         segment: String,
         /// The length asked for.
@@ -137,7 +137,7 @@ pub enum CreateError {
     },
     /// The operating system refused a step for another reason.
     #[error("{segment}: cannot {step}: {source}")]
-    Os {
+    System {
         /// The path, or "an anonymous segment".
         segment: String,
         /// The step.

@@ -61,7 +61,7 @@ pub enum GrowError {
     },
     /// The operating system refused a step for another reason.
     #[error("{segment}: cannot {step}: {source}")]
-    Os {
+    System {
         /// The path, or "an anonymous segment".
         segment: String,
         /// The step.

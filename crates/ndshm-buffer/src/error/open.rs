@@ -130,7 +130,7 @@ pub enum OpenError {
     },
     /// The file is longer than a process can address.
     #[error("{}: {len} bytes is more than a process can address", path.display())]
-    TooLong {
+    TooLarge {
         /// The file.
         path: PathBuf,
         /// Its length.
@@ -163,7 +163,7 @@ pub enum OpenError {
         "{}: is another segment ({found}, {found_len} bytes) than the handle was made from \
          ({expected}, {expected_len} bytes); get a new handle from its holder", path.display()
     )]
-    Mismatch {
+    Replaced {
         /// Where the handle leads.
         path: PathBuf,
         /// The segment that the handle was made from.
@@ -236,7 +236,7 @@ pub enum OpenError {
     },
     /// The operating system refused a step for another reason.
     #[error("{}: cannot {step}: {source}", path.display())]
-    Os {
+    System {
         /// The file.
         path: PathBuf,
         /// The step.

@@ -129,7 +129,7 @@ pub enum PassError {
 /// ```
 /// use ndshm_buffer::{InheritError, SharedBuffer};
 ///
-/// let nothing = SharedBuffer::options().inherited("frames").unwrap_err();
+/// let nothing = SharedBuffer::options().inherit("frames").unwrap_err();
 /// assert!(matches!(nothing, InheritError::NotPassed { .. }));
 /// ```
 #[derive(Debug, thiserror::Error)]

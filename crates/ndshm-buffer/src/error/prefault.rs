@@ -23,7 +23,7 @@ pub enum PrefaultError {
         "{segment}: cannot {step}: {source}; see whether another program has truncated the file, and whether memory \
          is left"
     )]
-    Os {
+    System {
         /// The path, or "an anonymous segment".
         segment: String,
         /// The step.

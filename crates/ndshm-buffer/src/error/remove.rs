@@ -75,7 +75,7 @@ pub enum RemoveError {
     },
     /// The operating system refused a step for another reason.
     #[error("{}: cannot {step}: {source}", path.display())]
-    Os {
+    System {
         /// The file.
         path: PathBuf,
         /// The step.
@@ -111,7 +111,7 @@ pub enum PersistError {
     },
     /// The operating system refused, most often because the segment belongs to another user.
     #[error("{}: cannot keep the name: {source}; its owner can", path.display())]
-    Os {
+    System {
         /// The file.
         path: PathBuf,
         /// What the kernel answered.

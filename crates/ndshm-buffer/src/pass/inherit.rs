@@ -18,7 +18,7 @@ use crate::options::BufferOptions;
 const PREFIX: &str = "NDSHM_FD_";
 
 impl SharedBuffer {
-    /// Has a program that `command` starts inherit the segment, which takes it with [`BufferOptions::inherited`] and the
+    /// Has a program that `command` starts inherit the segment, which takes it with [`BufferOptions::inherit`] and the
     /// same key. Works without a name and without /proc, and for a program that runs as another user.
     ///
     /// The key is written as a [name](BufferOptions::create) is. The program gets the environment variable `NDSHM_FD_` +
@@ -68,18 +68,18 @@ impl BufferOptions {
     /// ```
     /// use ndshm_buffer::{InheritError, SharedBuffer};
     ///
-    /// let nothing = SharedBuffer::options().inherited("frames").unwrap_err();
+    /// let nothing = SharedBuffer::options().inherit("frames").unwrap_err();
     /// assert!(matches!(nothing, InheritError::NotPassed { .. }));
     /// ```
-    pub fn inherited(&self, key: &str) -> Result<SharedBuffer, InheritError> {
+    pub fn inherit(&self, key: &str) -> Result<SharedBuffer, InheritError> {
         Ok(untyped(inherited(self, key)?)?)
     }
 
-    /// As [`inherited`](Self::inherited), of a segment that may hold more than bytes.
+    /// As [`inherit`](Self::inherit), of a segment that may hold more than bytes.
     ///
     /// # Errors
     ///
-    /// As [`inherited`](Self::inherited).
+    /// As [`inherit`](Self::inherit).
     ///
     /// # Safety
     ///
@@ -88,9 +88,9 @@ impl BufferOptions {
     /// ```
     /// # use ndshm_buffer::SharedBuffer;
     /// // SAFETY: there is none.
-    /// assert!(unsafe { SharedBuffer::options().inherited_typed("frames") }.is_err());
+    /// assert!(unsafe { SharedBuffer::options().inherit_typed("frames") }.is_err());
     /// ```
-    pub unsafe fn inherited_typed(&self, key: &str) -> Result<SharedBuffer, InheritError> {
+    pub unsafe fn inherit_typed(&self, key: &str) -> Result<SharedBuffer, InheritError> {
         inherited(self, key)
     }
 }

@@ -108,11 +108,11 @@ impl BufferOptions {
     /// # let buffer = SharedBuffer::anonymous(64)?;
     /// buffer.send_to(&here)?;
     /// // SAFETY: it belongs to no layer, and these are plain bytes.
-    /// let same = unsafe { SharedBuffer::options().receive_typed_from(&there)? };
+    /// let same = unsafe { SharedBuffer::options().receive_from_typed(&there)? };
     /// # assert_eq!(same.id(), buffer.id());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub unsafe fn receive_typed_from(
+    pub unsafe fn receive_from_typed(
         &self,
         socket: &UnixStream,
     ) -> Result<SharedBuffer, ReceiveError> {

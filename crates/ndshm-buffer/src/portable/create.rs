@@ -83,7 +83,7 @@ impl Draft<'_> {
         let asked = self.len as u64;
         let file_len = trailer::file_len(self.len).filter(|&len| len <= isize::MAX as usize);
         let file_len =
-            file_len.ok_or_else(|| CreateError::TooLong { segment: self.segment(), asked })?;
+            file_len.ok_or_else(|| CreateError::TooLarge { segment: self.segment(), asked })?;
         let limit = sys::file_size_limit().filter(|&limit| file_len as u64 > limit);
         if let Some(limit) = limit {
             let (segment, asked) = (self.segment(), file_len as u64);
@@ -202,7 +202,7 @@ impl Draft<'_> {
         if sys::lacks_descriptors(&source) {
             return CreateError::TooManyFiles { segment, limit: sys::descriptor_limit(), source };
         }
-        CreateError::Os { segment, step, source }
+        CreateError::System { segment, step, source }
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn persist(mapped: &Mapped, fd: BorrowedFd<'_>) -> Result<(), Persist
             Ok(())
         }
         Ok(false) => Err(PersistError::Removed { path: path() }),
-        Err(source) => Err(PersistError::Os { path: path(), source }),
+        Err(source) => Err(PersistError::System { path: path(), source }),
     }
 }
 
@@ -125,6 +125,6 @@ fn remove_error(os_id: &OsId, source: io::Error) -> RemoveError {
         }
         io::ErrorKind::PermissionDenied => RemoveError::PermissionDenied { path, source },
         _ if shm::is_link(&source) => RemoveError::NotRegular { path, kind: "a symbolic link" },
-        _ => RemoveError::Os { path, step: "remove the name", source },
+        _ => RemoveError::System { path, step: "remove the name", source },
     }
 }

@@ -61,7 +61,7 @@ impl SharedBuffer {
         let region = native.ok_or_else(|| lacking::PREFAULT.of(&segment()))?;
         let writable = !self.is_read_only();
         let done = Job { region, writable, reserve: None, prefault }.run(part.clone());
-        let got = done.map_err(|Failure { step, source }| PrefaultError::Os {
+        let got = done.map_err(|Failure { step, source }| PrefaultError::System {
             segment: segment(),
             step,
             source,

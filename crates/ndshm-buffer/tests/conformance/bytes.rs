@@ -141,7 +141,7 @@ pub(crate) fn handles_travel(arena: &Arena) {
     let other = arena.create(1000);
     let mismatch = received.open().unwrap_err();
     assert!(
-        matches!(&mismatch, OpenError::Mismatch { found, .. } if *found == other.id()),
+        matches!(&mismatch, OpenError::Replaced { found, .. } if *found == other.id()),
         "{mismatch}"
     );
     drop(other);

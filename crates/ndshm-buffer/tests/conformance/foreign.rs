@@ -117,7 +117,7 @@ pub(crate) fn a_segment_of_a_plain_program_is_opened(arena: &Arena) {
 
     // A new one of the os_id is another segment, and what a killed owner leaves can be removed.
     let mut child = start();
-    assert!(matches!(handle.open(), Err(OpenError::Mismatch { .. })));
+    assert!(matches!(handle.open(), Err(OpenError::Replaced { .. })));
     let second = SharedBuffer::options().open_os_id(&os_id).unwrap();
     assert_ne!(second.id(), buffer.id());
     assert!(!buffer.unlink().unwrap(), "the name is another's");

@@ -83,7 +83,7 @@ pub(crate) fn limited() {
             limit(Resource::As, 256 * MIB as u64);
             let error = create(512 * MIB).unwrap_err();
             assert!(
-                matches!(error, CreateError::NoSpace { .. } | CreateError::Os { .. }),
+                matches!(error, CreateError::NoSpace { .. } | CreateError::System { .. }),
                 "{error}"
             );
             one_line(&error, &[&new]);

@@ -35,7 +35,7 @@ pub(crate) fn names_and_lengths(arena: &Arena) {
         assert!(
             matches!(
                 refused,
-                CreateError::TooLong { .. } | CreateError::NoSpace { source: None, .. }
+                CreateError::TooLarge { .. } | CreateError::NoSpace { source: None, .. }
             ),
             "{refused}"
         );

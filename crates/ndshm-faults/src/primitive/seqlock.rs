@@ -169,7 +169,7 @@ impl Subject for Played {
         self.whole();
         self.stage.words_of(seat).at() == At::Changed
             || matches!(
-                self.lock.update_timeout(|_| {}, Duration::from_millis(45)),
+                self.lock.update_timeout(Duration::from_millis(45), |_| {}),
                 Err(LockError::TimedOut { .. })
             )
     }

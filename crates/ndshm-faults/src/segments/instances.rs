@@ -144,7 +144,7 @@ fn open(scene: &Scene, rng: &mut Rng, name: &str) -> u64 {
             Ok(same) => scene.check(same.id() == id && self::stamp(&same) == stamp, || {
                 "a handle led to another instance".to_owned()
             }),
-            Err(OpenError::NotFound { .. } | OpenError::Mismatch { .. }) => {
+            Err(OpenError::NotFound { .. } | OpenError::Replaced { .. }) => {
                 scene.count(STALE).fetch_add(1, Relaxed);
             }
             Err(other) => scene.violation(&other.to_string()),

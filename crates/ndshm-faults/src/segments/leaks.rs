@@ -39,7 +39,7 @@ fn play(scene: &Scene) {
             8 => {
                 // There is nothing to inherit here.
                 let mut command = std::process::Command::new("true");
-                kept.pass_to(&mut command, "kept").is_ok() && options.inherited("kept").is_ok()
+                kept.pass_to(&mut command, "kept").is_ok() && options.inherit("kept").is_ok()
             }
             _ => options.gc().is_ok() && options.info("kept").is_ok(),
         };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::error::{Absence, BarrierError, Lost};
 use super::raw::{Attempt, BarrierCell, NotMet, PartyCell, RawBarrier};
 use crate::inspect::{Inspection, debug_as_inspected};
-use crate::layout::{Kind, Layout, LayoutError, Place};
+use crate::layout::{Kind, Layout, LayoutError, Place, check_parties};
 use crate::member::{MemberId, Members};
 use crate::wait::Deadline;
 
@@ -57,6 +57,10 @@ impl<'m> Barrier<'m> {
     /// [`Layout::barrier`](crate::Layout::barrier) finds the place, and is safe. This is for memory that
     /// is laid out otherwise.
     ///
+    /// # Errors
+    ///
+    /// [`LayoutError::Parties`], [`LayoutError::Differs`] where something else lies there.
+    ///
     /// # Safety
     ///
     /// `cell` is followed by `parties` cells of 64 bytes, all aligned to 64, mapped for `'m`, zero
@@ -74,23 +78,24 @@ impl<'m> Barrier<'m> {
     /// // SAFETY: the region goes on behind the table.
     /// let cell = unsafe { base.add(Members::SIZE) }.cast();
     /// // SAFETY: aligned to 64, mapped as long as `members` lives, zero; nothing else is there.
-    /// let barrier = unsafe { Barrier::new(cell, 1, &members) };
+    /// let barrier = unsafe { Barrier::at(cell, 1, &members) }?;
     /// assert!(barrier.join(0)?.wait()?.is_leader());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub unsafe fn new(
+    pub unsafe fn at(
         cell: NonNull<BarrierCell>,
         parties: usize,
         members: &'m Members<'m>,
-    ) -> Self {
+    ) -> Result<Self, LayoutError> {
+        check_parties(parties)?;
         // SAFETY: the first party's cell follows the head (caller's promise).
         let first = unsafe { cell.add(1) }.cast::<PartyCell>();
         // SAFETY: `parties` cells from there on (caller's promise), made of atomics.
         let parties = unsafe { slice::from_raw_parts(first.as_ptr(), parties) };
         // SAFETY: mapped for `'m` (caller's promise), made of atomics.
-        let head = unsafe { cell.as_ref() };
-        Self { raw: RawBarrier { head, parties, members } }
+        let head: &'m BarrierCell = unsafe { cell.as_ref() };
+        head.place.settle(Place::describe(Kind::Barrier, parties.len()))?;
+        Ok(Self { raw: RawBarrier { head, parties, members } })
     }
 
     /// How many parties meet here.
@@ -287,17 +292,13 @@ impl<'m> Layout<'m> {
     /// # Ok::<(), ndshm_sync::LayoutError>(())
     /// ```
     pub fn barrier(&mut self, parties: usize) -> Result<Barrier<'m>, LayoutError> {
-        let cells = parties
-            .checked_add(1)
-            .filter(|_| parties >= 1)
-            .ok_or(LayoutError::Parties { parties })?;
+        check_parties(parties)?;
+        let cells = parties.checked_add(1).ok_or(LayoutError::Parties { parties })?;
         let cell: NonNull<BarrierCell> = self.take(cells)?;
         // SAFETY: `take` found room for the head and a cell for each party, aligned, mapped for
         // longer than `'m` (region invariant 1), valid for any bytes, and shared only in the same
         // way (region invariant 2); all who use the region are members of its one table.
-        let barrier = unsafe { Barrier::new(cell, parties, self.members()) };
-        barrier.raw.head.place.settle(Place::describe(Kind::Barrier, parties))?;
-        Ok(barrier)
+        unsafe { Barrier::at(cell, parties, self.members()) }
     }
 }
 

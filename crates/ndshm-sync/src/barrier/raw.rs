@@ -1,5 +1,7 @@
 //! The words of a barrier, and how they change.
 
+use std::ops::Range;
+
 use super::error::Absence;
 use crate::atomic::{AtomicU64, Ordering};
 use crate::layout::Place;
@@ -26,6 +28,10 @@ const DEPARTED: u64 = 5;
 
 /// How many parties have their arrivals beside the phase word.
 const FIRST: usize = 5;
+
+/// After how many one of many parties asks before it sleeps: a system call each, that itself takes the longer the more
+/// members there are. Were all to ask after all, a thousand would do nothing else for half a second a phase.
+const QUESTIONS: usize = 4;
 
 /// The head of a barrier in shared memory, followed by one cell of 64 bytes for each party. Valid
 /// when zeroed.
@@ -282,6 +288,7 @@ impl RawBarrier<'_> {
             return ended;
         }
         let mut spin = Spin::for_parties(self.parties.len());
+        let mut looks = 0;
         let ended = self.head.sleepers.wait(self.members, &mut spin, deadline, |look| {
             // Before the first sleep and after each slice the many look too: one that saw all arrive
             // may have died before it said so.
@@ -294,23 +301,47 @@ impl RawBarrier<'_> {
                 return ended;
             }
             // Is there still anybody to wait for?
-            if self.somebody_will_not_come(attempt) {
+            if self.somebody_will_not_come(rank, attempt, looks) {
                 self.give_up(attempt);
                 return outcome(self.head.word.load(Ordering::Acquire), attempt);
             }
+            looks += 1;
             (!goes_on()).then(|| self.time_out(rank, attempt))
         });
         ended.unwrap_or_else(|| self.time_out(rank, attempt))
     }
 
     /// Only those who have not arrived are asked after: the others have done their part.
-    fn somebody_will_not_come(&self, attempt: Attempt) -> bool {
-        let mut missing = (0..self.parties.len()).filter(|&rank| !self.is_done(rank, attempt));
+    fn somebody_will_not_come(&self, rank: usize, attempt: Attempt, looks: usize) -> bool {
+        let missing = || (0..self.parties.len()).filter(|&rank| !self.is_done(rank, attempt));
+        let (from, most) = self.share(rank, attempt, looks);
+        let mut asked = missing().skip(from).chain(missing().take(from)).take(most);
         // Of one found dead all that it wrote is seen: it may have arrived between the two looks.
-        missing.any(|rank| {
+        asked.any(|rank| {
             self.parties[rank].absence(self.members, attempt).is_some()
                 && !self.is_done(rank, attempt)
         })
+    }
+
+    /// After which of the missing party `rank` asks at its `looks`-th look: from the how-manieth on, and after how many.
+    /// After all where parties are few. Many share them, by their places among those who wait, so that after each slice
+    /// all are asked after by somebody; and each goes on to the next, since one that waited may have died.
+    fn share(&self, rank: usize, attempt: Attempt, looks: usize) -> (usize, usize) {
+        let parties = self.parties.len();
+        if parties <= FIRST {
+            return (0, parties);
+        }
+        let waits =
+            |&rank: &usize| self.has_arrived(rank, attempt) && !self.parties[rank].has_departed();
+        let waiting = |ranks: Range<usize>| ranks.filter(waits).count();
+        let missing = (0..parties).filter(|&rank| !self.is_done(rank, attempt)).count();
+        if missing == 0 {
+            return (0, 0);
+        }
+        let (before, all) = (waiting(0..rank), waiting(0..parties).max(1));
+        let fair = if looks == 0 { 0 } else { missing.div_ceil(all) };
+        let most = fair.max(QUESTIONS).min(missing);
+        ((before * missing / all + looks.wrapping_mul(most)) % missing, most)
     }
 
     /// Ends the attempt complete if it waits for nobody; how it ended, where it has.

@@ -10,7 +10,7 @@ use super::raw::{NotJoined, RawLatch};
 use crate::atomic::AtomicU64;
 use crate::barrier::{Absence, Lost};
 use crate::inspect::{Holder, Inspection, debug_as_inspected};
-use crate::layout::{Kind, Layout, LayoutError, Place};
+use crate::layout::{Kind, Layout, LayoutError, Place, check_parties};
 use crate::member::Members;
 use crate::park::Sleepers;
 use crate::wait::{Deadline, Spin};
@@ -112,7 +112,7 @@ impl<'m> Latch<'m> {
         parties: usize,
         members: &'m Members<'m>,
     ) -> Result<Self, LayoutError> {
-        check(parties)?;
+        check_parties(parties)?;
         // SAFETY: the first party's word follows the head (caller's promise).
         let first = unsafe { cell.add(1) }.cast::<AtomicU64>();
         // SAFETY: aligned and mapped for `'m` (caller's promise); made of atomics.
@@ -348,10 +348,6 @@ impl<'m> Latch<'m> {
     }
 }
 
-const fn check(parties: usize) -> Result<(), LayoutError> {
-    if parties == 0 { Err(LayoutError::Parties { parties }) } else { Ok(()) }
-}
-
 impl<'m> Layout<'m> {
     /// The next thing of the region is a latch for `parties` parties. It takes 64 bytes, and 64 more for
     /// every 8 parties. Does not wait.
@@ -367,7 +363,7 @@ impl<'m> Layout<'m> {
     /// # Ok::<(), ndshm_sync::LayoutError>(())
     /// ```
     pub fn latch(&mut self, parties: usize) -> Result<Latch<'m>, LayoutError> {
-        check(parties)?;
+        check_parties(parties)?;
         let lines = parties.div_ceil(IN_LINE);
         let cell: NonNull<LatchCell> = self.take(lines.saturating_add(1))?;
         // SAFETY: `take` found room for the head and the words, aligned, mapped for longer than `'m`

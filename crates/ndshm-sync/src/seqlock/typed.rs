@@ -338,10 +338,10 @@ impl<'m, T: Pod> SeqLock<'m, T> {
     ///
     /// # let members = ndshm_testkit::members!();
     /// let sum = members.layout().seqlock(0_u64)?;
-    /// sum.update_timeout(|sum| *sum += 10, Duration::from_secs(1))?;
+    /// sum.update_timeout(Duration::from_secs(1), |sum| *sum += 10)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn update_timeout(&self, change: impl FnOnce(&mut T), timeout: Duration) -> Written {
+    pub fn update_timeout(&self, timeout: Duration, change: impl FnOnce(&mut T)) -> Written {
         let got = self.cell.writers.lock_timeout(self.members, timeout);
         self.replace(got, Self::changed_by(change))
     }
@@ -357,10 +357,10 @@ impl<'m, T: Pod> SeqLock<'m, T> {
     ///
     /// # let members = ndshm_testkit::members!();
     /// let sum = members.layout().seqlock(0_u64)?;
-    /// sum.update_deadline(|sum| *sum += 10, Instant::now() + Duration::from_secs(1))?;
+    /// sum.update_deadline(Instant::now() + Duration::from_secs(1), |sum| *sum += 10)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn update_deadline(&self, change: impl FnOnce(&mut T), deadline: Instant) -> Written {
+    pub fn update_deadline(&self, deadline: Instant, change: impl FnOnce(&mut T)) -> Written {
         let got = self.cell.writers.lock_deadline(self.members, deadline);
         self.replace(got, Self::changed_by(change))
     }

@@ -107,6 +107,7 @@ pub(crate) fn slots_of_the_dead_are_used_again(kind: BackendKind) {
     let stale = first.me();
     let known = members.describe(stale);
     assert_eq!((known.rank, known.pid), (Some(7), Some(std::process::id())));
+    assert_eq!(known.to_string(), format!("rank 7 (pid {})", std::process::id()));
     assert!(members.is_alive(stale) && first.is_alive(members.me()), "two in one process");
     drop(first);
     assert!(!members.is_alive(stale));
@@ -127,6 +128,7 @@ pub(crate) fn slots_of_the_dead_are_used_again(kind: BackendKind) {
     assert!(!members.is_alive(stale) && !members.is_alive(heir), "a word of an old generation");
     let forgotten = members.describe(stale);
     assert_eq!((forgotten.rank, forgotten.pid), (None, None));
+    assert!(forgotten.to_string().contains("member 1.1"), "{forgotten}");
     assert_eq!(members.describe(next.me()).rank, None, "the rank of the one before");
 }
 

@@ -12,6 +12,7 @@ mod event;
 mod fork;
 mod kills;
 mod latch;
+mod many;
 mod members;
 mod no_proc;
 mod once;
@@ -49,6 +50,7 @@ ndshm_testkit::suite! {
         latch::survivor,
         latch::victim,
         kills::once::maker,
+        many::missing,
         members::crowd,
         members::joiner,
         roster::member,
@@ -103,13 +105,14 @@ ndshm_testkit::suite! {
         60 => once::a_dead_first_writer_of_a_mutex_is_made_up_for,
         60 => stop::a_stopped_holder_is_waited_for,
         60 => stop::a_stopped_party_that_was_met_is_told_so,
+        60 => many::a_dead_one_is_found_among_the_missing,
         60 => fork::a_forked_child_is_no_member,
         60 => fork::a_child_forked_without_handlers_is_no_member,
         60 => members::a_thousand_at_once,
-        60 => members::slots_of_the_dead_are_used_again,
         60 => members::what_cannot_be_joined,
         60 => members::a_read_only_file,
         60 => roster::the_living_and_the_dead_are_told_apart,
+        60 => roster::locks_lie_where_the_format_says,
         60 => no_proc::it_says_so,
         60 => no_proc::by_its_name,
         60 => no_proc::by_the_process,

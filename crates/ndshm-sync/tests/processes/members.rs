@@ -60,38 +60,6 @@ pub(crate) fn a_thousand_at_once() {
     drop(anew);
 }
 
-pub(crate) fn slots_of_the_dead_are_used_again() {
-    let arena = Arena::create();
-    let members = arena.join();
-    let first = Members::join_as(arena.region(), 7).expect("cannot join");
-    let stale = first.me();
-    let known = members.describe(stale);
-    assert_eq!((known.rank, known.pid), (Some(7), Some(std::process::id())));
-    assert_eq!(known.to_string(), format!("rank 7 (pid {})", std::process::id()));
-    assert!(members.is_alive(stale));
-    drop(first);
-    assert!(!members.is_alive(stale));
-    assert_eq!(members.describe(stale), known, "the dead stay nameable while there is room");
-
-    // All others are used first; then its own comes again, in a new generation.
-    let mut heir = stale;
-    for _ in 2..=Members::MOST {
-        heir = arena.join().me();
-    }
-    assert_eq!(heir.slot(), stale.slot());
-    assert!(heir.generation() > stale.generation(), "{heir} of {stale}");
-    // The search goes on behind the slot that was taken last.
-    let next = arena.join();
-    assert_ne!(next.me().slot(), heir.slot());
-    assert!(next.me().generation() > 1, "{} is not a used slot", next.me());
-    assert!(members.is_alive(next.me()));
-    assert!(!members.is_alive(stale) && !members.is_alive(heir), "a word of an old generation");
-    let forgotten = members.describe(stale);
-    assert_eq!((forgotten.rank, forgotten.pid), (None, None));
-    assert!(forgotten.to_string().contains("member 1.1"), "{forgotten}");
-    assert_eq!(members.describe(next.me()).rank, None, "the rank of the one before");
-}
-
 pub(crate) fn what_cannot_be_joined() {
     let arena = Arena::create();
     let region = arena.region();

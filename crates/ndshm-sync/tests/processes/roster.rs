@@ -73,3 +73,27 @@ pub(crate) fn the_living_and_the_dead_are_told_apart() {
     assert!(known.iter().all(|holder| !holder.alive), "{known:?}");
     drop(heirs);
 }
+
+/// Builds of other versions look there, too.
+pub(crate) fn locks_lie_where_the_format_says() {
+    let arena = Arena::create();
+    let file = opened(&arena);
+    let members = arena.join();
+    let slot = i64::from(members.me().slot());
+    let is_locked = |at: i64| {
+        // SAFETY: all zeroes is a valid `flock`.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = libc::F_WRLCK as i16;
+        lock.l_whence = libc::SEEK_SET as i16;
+        (lock.l_start, lock.l_len) = (at, 1);
+        // SAFETY: reads and writes that one `flock`.
+        let r = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+        assert_eq!(r, 0);
+        i32::from(lock.l_type) != libc::F_UNLCK
+    };
+    assert!(is_locked((1 << 62) + slot));
+    assert!(!is_locked((1 << 62) + slot + 1));
+    assert!(!is_locked(slot));
+    drop(members);
+    assert!(!is_locked((1 << 62) + slot));
+}
