@@ -178,7 +178,7 @@ impl Launched {
         if result.is_err() {
             signals.raised()?;
         }
-        result.map_err(|e| broken(py, e))
+        result.map(|met| met.is_leader()).map_err(|e| broken(py, e))
     }
 }
 

@@ -129,7 +129,7 @@ pub(crate) fn buffer_open(py: Python<'_>, e: BufferOpen) -> PyErr {
         BufferOpen::NotFound { path, .. } => {
             raise(py, "NotFound", text, |attrs| attrs.set_item("path", path))
         }
-        BufferOpen::Gone { .. } | BufferOpen::Mismatch { .. } => plain(py, "Gone", text),
+        BufferOpen::Gone { .. } | BufferOpen::Replaced { .. } => plain(py, "Gone", text),
         BufferOpen::PermissionDenied { .. } | BufferOpen::ForeignOwner { .. } => {
             plain(py, "NotAllowed", text)
         }
