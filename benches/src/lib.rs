@@ -7,6 +7,7 @@
 
 mod contest;
 mod cpu;
+mod machine;
 mod measured;
 mod report;
 mod session;
@@ -15,6 +16,7 @@ mod target;
 
 pub use contest::{Contender, Contest, timed};
 pub use cpu::{cpus, pin};
+pub use machine::Machine;
 pub use measured::{Measured, Spread};
 pub use report::{Outcome, Report, absent};
 pub use session::Session;

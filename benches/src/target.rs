@@ -119,3 +119,27 @@ impl fmt::Display for Verdict {
         write!(f, "{} {figure:>8.3}  {what}", if *met { "met   " } else { "MISSED" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_rival_counts_and_the_bound_is_met() {
+        let one =
+            |name: &str, nanos: [f64; 5]| Measured { name: name.to_owned(), nanos: nanos.into() };
+        let measured = [
+            one("ours", [9.0, 10.0, 11.0, 10.0, 50.0]),
+            one("slow", [40.0; 5]),
+            one("fast", [20.0; 5]),
+        ];
+        let judged = |promise: Promise| promise.judge(&measured).map(|v| (v.met, v.figure));
+        assert_eq!(judged(Target::AtMost(0.5, &["slow", "fast"]).into()), Some((true, 0.5)));
+        assert_eq!(judged(Target::AtMost(0.49, &["slow", "fast"]).into()), Some((false, 0.5)));
+        assert_eq!(judged(Target::AtLeast(2.0, &["fast"]).into()), Some((true, 2.0)));
+        assert_eq!(judged(Target::AtLeast(2.1, &["fast"]).into()), Some((false, 2.0)));
+        assert_eq!(judged(Target::Within(10.0).into()), Some((true, 10.0)));
+        assert_eq!(judged(Target::AtMost(1.0, &["ours"]).of("fast")), Some((false, 2.0)));
+        assert_eq!(judged(Target::AtMost(1.0, &["absent"]).into()), None);
+    }
+}

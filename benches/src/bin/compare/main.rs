@@ -9,16 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ndshm_benches::Outcome;
+use ndshm_benches::{Machine, Outcome};
 use serde::{Deserialize, Serialize};
 
-mod machine;
 mod page;
 mod plot;
 mod run;
 mod tables;
-
-use machine::Machine;
 
 /// Ours and the rivals by turns: medians, ratios, and what was promised.
 ///

@@ -6,16 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ndshm_benches::Outcome;
+use ndshm_benches::{Machine, Outcome};
 
 use crate::Comparison;
-use crate::machine::{Machine, load};
 
 /// In the order of the layers.
 const BENCHMARKS: [&str; 6] = ["sync", "segments", "memory", "array", "workers", "blog"];
-
-/// How many groups there are, for the bar.
-const GROUPS: u64 = 42;
 
 /// Runs them, with what it takes for that built first.
 pub(crate) fn all(group: Option<&str>, quick: bool) -> io::Result<Comparison> {
@@ -25,7 +21,7 @@ pub(crate) fn all(group: Option<&str>, quick: bool) -> io::Result<Comparison> {
         if status.success() { Ok(()) } else { Err(failed()) }
     })?;
     let (start, mut machine) = (Instant::now(), Machine::now());
-    let bar = ProgressBar::new(GROUPS);
+    let bar = ProgressBar::new(BENCHMARKS.len() as u64);
     let style = ProgressStyle::with_template("{elapsed_precise} {bar:30} {pos}/{len} {msg}");
     bar.set_style(style.map_err(io::Error::other)?);
     bar.enable_steady_tick(Duration::from_secs(1));
@@ -34,9 +30,10 @@ pub(crate) fn all(group: Option<&str>, quick: bool) -> io::Result<Comparison> {
         let one = benchmark(name, group, quick, &scratch.path().join(name), &bar)?;
         outcome.reports.extend(one.reports);
         outcome.absent.extend(one.absent);
+        bar.inc(1);
     }
     bar.finish_and_clear();
-    machine.load.1 = load();
+    machine.note_end();
     Ok(Comparison { machine, quick, seconds: start.elapsed().as_secs_f64(), outcome })
 }
 
@@ -64,7 +61,6 @@ fn benchmark(
     });
     for line in child.stdout.take().into_iter().flat_map(|out| BufReader::new(out).lines()) {
         if let Some(group) = line?.strip_prefix("== ") {
-            bar.inc(1);
             bar.set_message(group.to_owned());
         }
     }

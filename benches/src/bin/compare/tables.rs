@@ -16,7 +16,7 @@ pub(crate) fn print(comparison: &Comparison, out: &mut impl Write) -> io::Result
         let figure = figure(verdict);
         writeln!(out, "{word} {figure:<24} {}: {}", report.group, verdict.what)?;
         if !verdict.met && !verdict.because.is_empty() {
-            writeln!(out, "{:31} {}", "", verdict.because)?;
+            writeln!(out, "{:31} known from elsewhere: {}", "", verdict.because)?;
         }
     }
     if !comparison.outcome.absent.is_empty() {

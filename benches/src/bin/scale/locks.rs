@@ -8,8 +8,8 @@ use ndshm_sync::{Members, Mutex, OnDeath, Semaphore};
 use ndshm_testkit::{SharedMemory, die_with_parent, fork};
 
 use crate::crew::{Crew, Turn, Work, kill, reap};
-use crate::machine::own_memory;
 use crate::member;
+use crate::memory::own_memory;
 use crate::plan::Plan;
 use crate::series::{Out, Point, Series, Unit, since};
 

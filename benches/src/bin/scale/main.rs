@@ -18,8 +18,8 @@ mod document;
 mod events;
 mod law;
 mod locks;
-mod machine;
 mod member;
+mod memory;
 mod plan;
 mod segments;
 mod series;
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     let wanted = |part: &&Part| {
         options.parts.is_empty() || options.parts.iter().any(|name| name == part.name)
     };
-    let machine = machine::describe();
+    let machine = format!("Measured {}.", ndshm_benches::Machine::now().line());
     let parts: Vec<&Part> = PARTS.iter().filter(wanted).collect();
     let results = match supervise::run(&parts, options.quick) {
         Ok(results) => results,

@@ -5,9 +5,11 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cpu::cpus;
+
 /// What it was measured on, as far as the machine says.
 #[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// The day.
     date: String,
     processor: String,
@@ -18,11 +20,13 @@ pub(crate) struct Machine {
     /// With NumPy, where it is there.
     python: Option<String>,
     /// Load averages of a minute, before and after.
-    pub(crate) load: (f64, f64),
+    load: (f64, Option<f64>),
 }
 
 impl Machine {
-    pub(crate) fn now() -> Self {
+    /// As it is before anything is measured.
+    #[must_use]
+    pub fn now() -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let field = |name: &str| {
             let line = cpuinfo.lines().find(|line| line.starts_with(name))?;
@@ -32,17 +36,23 @@ impl Machine {
         Self {
             date: said("date", &["-u", "+%Y-%m-%d"]).unwrap_or_default(),
             processor: field("model name").unwrap_or_else(|| "unknown".to_owned()),
-            processors: ndshm_benches::cpus().len(),
+            processors: cpus().len(),
             virtual_machine: field("flags").is_some_and(|flags| flags.contains("hypervisor")),
             kernel: said("uname", &["-sr"]).unwrap_or_default(),
             rust: said("rustc", &["--version"]).unwrap_or_default(),
             python: said("python3", &["-c", python]),
-            load: (load(), 0.0),
+            load: (load(), None),
         }
     }
 
+    /// Notes what it is like when all is measured.
+    pub fn note_end(&mut self) {
+        self.load.1 = Some(load());
+    }
+
     /// In one line.
-    pub(crate) fn line(&self) -> String {
+    #[must_use]
+    pub fn line(&self) -> String {
         let Self { date, processor, processors, kernel, rust, load, .. } = self;
         let virtual_machine = if self.virtual_machine { " of a virtual machine" } else { "" };
         let rust = rust.split(" (").next().unwrap_or(rust);
@@ -51,15 +61,14 @@ impl Machine {
             .as_ref()
             .map_or("no Python with NumPy".to_owned(), |python| format!("Python {python}"));
         let (before, after) = *load;
-        format!(
-            "{date}: {processors} processors{virtual_machine}, {processor}; {kernel}; {rust}; {python}; load {before:.1} before, \
-             {after:.1} after"
-        )
+        let after = after.map_or_else(String::new, |after| format!(", {after:.1} after"));
+        let cores = format!("{processors} processors{virtual_machine}, {processor}");
+        format!("{date}: {cores}; {kernel}; {rust}; {python}; load {before:.1} before{after}")
     }
 }
 
 /// The load average of a minute.
-pub(crate) fn load() -> f64 {
+fn load() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
 }
