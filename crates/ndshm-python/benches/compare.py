@@ -1,15 +1,19 @@
 """ndshm beside multiprocessing.Array, multiprocessing.shared_memory, SharedArray and joblib's memory maps.
 
-    python compare.py [--only job,first,hand,signal,lock,contended] [--quick]
+    python compare.py [--only job,first,hand,signal,lock,contended] [--quick] [--json] [--check]
 
-Medians of several rounds, the rivals in turn within each round. The ratios are ours to the best of the others; what ought to hold of them
-is said beside. Needs numpy, and SharedArray where it is installed; what joblib does is a memory map of a file in /dev/shm. First use needs 2 GiB of /dev/shm.
+Medians and quartiles of several rounds, the rivals in turn within each round. The ratio is between medians, ours and the best of the
+others'; what it ought to be is said beside, and with --check one that is not is exit status 1. Takes NumPy; SharedArray and joblib where they are
+installed. First use takes 1 GiB of /dev/shm.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
+import platform
 import statistics
+import sys
 import tempfile
 import time
 from multiprocessing import shared_memory
@@ -22,26 +26,61 @@ SPAWN = multiprocessing.get_context("spawn")
 MIB = 1 << 20
 
 try:
+    import joblib
+except ImportError:
+    joblib = None
+try:
     import SharedArray
 except ImportError:
     SharedArray = None
 
-
-def table(title, rows, ratio, wanted):
-    """Rows of (who, seconds or operations); the ratio says which way is better."""
-    print(f"\n{title}")
-    for who, value, unit in rows:
-        print(f"  {who:<34}{value:>12.4g} {unit}")
-    print(f"  ratio {ratio:.3g} ({wanted})")
+SCALES = {"ms": 1e3, "us": 1e6, "ns": 1e9}
+OURS = "ndshm"
 
 
-def median_in_turns(rounds, **jobs):
-    """Runs each job so many times, in turns; the median of what each returns."""
+class Found:
+    """What one comparison measured: seconds of each contender, round by round."""
+
+    def __init__(self, title, unit, target, **seconds):
+        self.title, self.unit, self.target, self.seconds = title, unit, target, seconds
+        medians = {who: statistics.median(values) for who, values in seconds.items()}
+        best = min((median, who) for who, median in medians.items() if who != OURS)
+        self.rival = best[1]
+        # Ours to theirs, or how many times as fast.
+        self.ratio = medians[OURS] / best[0] if target[0] == "at most" else best[0] / medians[OURS]
+
+    @property
+    def met(self):
+        kind, bound = self.target
+        return self.ratio <= bound if kind == "at most" else self.ratio >= bound
+
+    def __str__(self):
+        scale, lines = SCALES[self.unit], [f"\n{self.title}"]
+        for who, values in self.seconds.items():
+            low, median, high = (scale * q for q in quartiles(values))
+            lines.append(f"  {who:<22}{median:>10.4g} {self.unit}  ({low:.4g} to {high:.4g})")
+        kind, bound = self.target
+        says = "of its time" if kind == "at most" else "times as fast"
+        verdict = "met" if self.met else "MISSED"
+        return "\n".join([*lines, f"  {self.ratio:.3g} {says} against {self.rival}; {kind} {bound}: {verdict}"])
+
+    def as_dict(self):
+        kind, bound = self.target
+        quarters = {who: quartiles(values) for who, values in self.seconds.items()}
+        return {"title": self.title, "seconds": quarters, "ratio": self.ratio, "rival": self.rival, "target": f"{kind} {bound}", "met": self.met}
+
+
+def quartiles(values):
+    return statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+
+
+def in_turns(rounds, **jobs):
+    """Runs each job so many times, in turns; what each returns."""
     found = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, job in jobs.items():
             found[name].append(job())
-    return {name: statistics.median(values) for name, values in found.items()}
+    return found
 
 
 # -- the blog's job: M[i, j] = i + j and the sums of rows, by two processes that stand ready
@@ -58,7 +97,7 @@ def attached(kind, what, n):
         return np.frombuffer(what.get_obj()).reshape(n, n), what
     if kind == "SharedArray":
         return SharedArray.attach(what), None
-    return np.load(what, mmap_mode="r+"), None
+    return joblib.load(what, mmap_mode="r+"), None
 
 
 def job(m, lo, hi, n):
@@ -118,21 +157,19 @@ def the_job(quick):
         SharedArray.create(name, (n, n), "f8")
         made["SharedArray"] = name
     folder = tempfile.TemporaryDirectory(dir="/dev/shm")
-    path = os.path.join(folder.name, "m.npy")
-    np.lib.format.open_memmap(path, "w+", "f8", (n, n)).flush()
-    made["memmap (as joblib's)"] = path
-    workers = {kind: Served(kind.split(" ")[0], what, n) for kind, what in made.items()}
+    if joblib:
+        made["joblib"] = os.path.join(folder.name, "m")
+        joblib.dump(np.zeros((n, n)), made["joblib"])
+    workers = {kind: Served(kind, what, n) for kind, what in made.items()}
     for worker in workers.values():
         worker()  # first touch
-    times = median_in_turns(9 if quick else 15, **workers)
+    times = in_turns(15 if quick else 41, **workers)
     for worker in workers.values():
         worker.end()
     shared.close(), shared.unlink(), folder.cleanup()
     if SharedArray:
         SharedArray.delete(name)
-    rows = [(kind, 1e3 * seconds, "ms") for kind, seconds in times.items()]
-    best = min(seconds for kind, seconds in times.items() if kind != "ndshm")
-    table(f"the blog's job, n = {n}, steady, two processes", rows, times["ndshm"] / best, "to the best of the others; at most 1.05")
+    return Found(f"the blog's job, n = {n}, steady, two processes", "ms", ("at most", 1.05), **times)
 
 
 # -- first use of a big array
@@ -160,10 +197,8 @@ def first_use(quick):
         shm.close(), shm.unlink()
         return end - start
 
-    times = median_in_turns(3 if quick else 5, ndshm=ours, shared_memory=rival)
-    rows = [(kind, 1e3 * seconds, "ms") for kind, seconds in times.items()]
-    ratio = times["shared_memory"] / times["ndshm"]
-    table(f"{size // MIB} MiB made and filled for the first time", rows, ratio, "times faster; at least 4")
+    times = in_turns(3 if quick else 7, ndshm=ours, shared_memory=rival)
+    return Found(f"{size // MIB} MiB made and filled for the first time", "ms", ("at least", 4), **times)
 
 
 # -- 64 MiB to a worker that reads all of it
@@ -207,12 +242,11 @@ def hand_over(quick):
 
         return one
 
-    times = median_in_turns(9, ndshm=hand("ndshm", a), shared_memory=hand("shared_memory", shm.name))
+    times = in_turns(9 if quick else 25, ndshm=hand("ndshm", a), shared_memory=hand("shared_memory", shm.name))
     ours.send(None)
     process.join()
     shm.close(), shm.unlink()
-    rows = [(kind, 1e3 * seconds, "ms") for kind, seconds in times.items()]
-    table("64 MiB to a worker that attaches it and sums it", rows, times["shared_memory"] / times["ndshm"], "times faster; at least 8")
+    return Found("64 MiB to a worker that attaches it and sums it", "ms", ("at least", 8), **times)
 
 
 # -- telling one that has it already
@@ -236,7 +270,6 @@ def signal(quick):
         back.acquire()
         trips.append(time.perf_counter() - start)
     process.join()
-    ours = statistics.median(trips)
 
     first, second = SPAWN.Pipe()
     process = SPAWN.Process(target=reader, args=(second,))
@@ -252,9 +285,8 @@ def signal(quick):
     first.send(None)
     process.join()
     shm.close(), shm.unlink()
-    rival = statistics.median(attach)
-    rows = [("ndshm: it has it, and answers", 1e3 * ours, "ms"), ("shared_memory: attached and read", 1e3 * rival, "ms")]
-    table("64 MiB to a worker that has them already", rows, rival / ours, "times faster; at least 20")
+    title = "64 MiB to a worker: it has them already, and answers; against attaching and reading"
+    return Found(title, "ms", ("at least", 20), ndshm=trips, shared_memory=attach)
 
 
 # -- locks
@@ -271,9 +303,8 @@ def hold(lock, times):
 def locks(quick):
     ours, rival = ndshm.Mutex(), SPAWN.Lock()
     times = 100_000 if quick else 300_000
-    found = median_in_turns(7, ndshm=lambda: hold(ours, times), mp=lambda: hold(rival, times))
-    rows = [("ndshm.Mutex", 1e9 * found["ndshm"], "ns"), ("multiprocessing.Lock", 1e9 * found["mp"], "ns")]
-    table("with lock: pass, nobody else", rows, found["mp"] / found["ndshm"], "times faster; at least 1.5")
+    found = in_turns(9, ndshm=lambda: hold(ours, times), Lock=lambda: hold(rival, times))
+    return Found("with lock: pass, nobody else", "ns", ("at least", 1.5), **found)
 
 
 def contend(lock, meet, times, pipe):
@@ -302,17 +333,35 @@ def contended(quick):
 
         return one
 
-    found = median_in_turns(3, ndshm=four(ndshm.Mutex), mp=four(SPAWN.Lock))
-    rows = [("ndshm.Mutex", 1e9 * found["ndshm"], "ns"), ("multiprocessing.Lock", 1e9 * found["mp"], "ns")]
-    table("the same, four processes at it", rows, found["mp"] / found["ndshm"], "times faster; at least 3")
+    found = in_turns(3 if quick else 5, ndshm=four(ndshm.Mutex), Lock=four(SPAWN.Lock))
+    return Found("the same, four processes at it", "ns", ("at least", 3), **found)
 
 
 ALL = {"job": the_job, "first": first_use, "hand": hand_over, "signal": signal, "lock": locks, "contended": contended}
 
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(ALL), help="some of them, with commas: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="smaller, fewer rounds: rough figures")
+    parser.add_argument("--json", action="store_true", help="one object on standard output")
+    parser.add_argument("--check", action="store_true", help="exit status 1 if a target is missed")
+    arguments = parser.parse_args()
+    chosen = arguments.only.split(",")
+    if unknown := set(chosen) - set(ALL):
+        parser.error(f"no such comparison: {', '.join(sorted(unknown))}")
+    absent = [name for name, module in (("SharedArray", SharedArray), ("joblib", joblib)) if module is None]
+    machine = f"{os.cpu_count()} processors, {platform.release()}, Python {platform.python_version()}, NumPy {np.__version__}"
+    say = (lambda *_: None) if arguments.json else print
+    say(machine + (f"; absent: {', '.join(absent)}" if absent else ""))
+    found = []
+    for name in chosen:
+        found.append(ALL[name](arguments.quick))
+        say(found[-1])
+    if arguments.json:
+        print(json.dumps({"machine": machine, "absent": absent, "found": [one.as_dict() for one in found]}))
+    return 1 if arguments.check and not all(one.met for one in found) else 0
+
+
 if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--only", default=",".join(ALL))
-    options.add_argument("--quick", action="store_true")
-    arguments = options.parse_args()
-    for chosen in arguments.only.split(","):
-        ALL[chosen](arguments.quick)
+    sys.exit(main())

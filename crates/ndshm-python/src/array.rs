@@ -1,25 +1,24 @@
-//! Arrays and claims.
+//! Arrays.
 
 use std::ffi::c_int;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ndarray::{IxDyn, SliceInfoElem};
-use ndshm_array::dynamic::{DynArray, DynClaim, DynHandle, DynOptions};
-use ndshm_array::npy::{Dtype, Order};
-use ndshm_array::{AtomicElement, Bool8, ClaimError, CreateError, Mode, Prefault, half};
-use num_complex::Complex;
-use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use ndshm_array::dynamic::DynArray;
+use ndshm_array::npy::Order;
+use ndshm_array::{ClaimError, Mode, Prefault};
+use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyComplex};
+use pyo3::types::PyBytes;
 
+use crate::add::add_at;
+use crate::claim::Held;
 use crate::errors;
 use crate::index;
 use crate::span::Span;
-use crate::wait::{SLICE, Signals, timeout};
+use crate::wait::{SLICE, timeout};
 
 /// An array, as far as this process has it open.
 #[pyclass(frozen, subclass, module = "ndshm._ndshm")]
@@ -30,7 +29,7 @@ pub(crate) struct Array {
 }
 
 impl Array {
-    fn new(array: DynArray) -> Self {
+    pub(crate) fn new(array: DynArray) -> Self {
         Self { now: Mutex::new(Some(array)) }
     }
 
@@ -201,22 +200,7 @@ impl Array {
         let array = self.get(py)?;
         let part = index::parse(index, array.shape())?;
         let mode = if mode == "r" { Mode::Shared } else { Mode::Exclusive };
-        let patience = timeout(seconds)?;
-        let waits = patience != Some(Duration::ZERO);
-        let mut got = array.claim(&part, mode);
-        if waits && matches!(got, Err(ClaimError::Overlap { .. } | ClaimError::Busy { .. })) {
-            let signals = Signals::default();
-            got = waited(py, &array, &part, mode, patience, &signals);
-            if got.is_err() {
-                signals.raised()?;
-            }
-        }
-        let claim = match got {
-            Ok(claim) => claim,
-            Err(ClaimError::Poisoned(poisoned)) if mend => poisoned.into_inner(),
-            Err(e) => return Err(errors::claim(py, e, waits)),
-        };
-        Ok(Held { claim: Mutex::new(Some(claim)) })
+        Held::claim(py, &array, &part, mode, timeout(seconds)?, mend)
     }
 
     /// The bytes of all elements, of one moment between two writers.
@@ -247,166 +231,12 @@ impl Array {
         value: &Bound<'py, PyAny>,
         seconds: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let array = self.get(py)?;
-        let part = index::element(index, array.shape())?;
-        let add = Addition { py, array: &array, part: &part, timeout: timeout(seconds)? };
-        macro_rules! by_type {
-            ($($dtype:ident => $t:ty, $from:expr, $to:expr;)+) => {
-                match array.dtype() {
-                    $(Dtype::$dtype => {
-                        let old: $t = add.done($from(value)?)?;
-                        Ok($to(old).into_pyobject(py)?.into_any().to_owned())
-                    })+
-                    other => Err(PyTypeError::new_err(format!(
-                        "elements of {other} have no atomic addition: claim the element"
-                    ))),
-                }
-            };
-        }
-        fn same<T>(value: T) -> T {
-            value
-        }
-        fn extract<'py, T>(value: &Bound<'py, PyAny>) -> PyResult<T>
-        where
-            T: for<'a> FromPyObject<'a, 'py>,
-        {
-            value.extract::<T>().map_err(Into::into)
-        }
-        let float = |value: &Bound<'py, PyAny>| value.extract::<f64>();
-        let complex = |value: &Bound<'py, PyAny>| {
-            let part = |name| value.getattr(name)?.extract::<f64>();
-            Ok::<_, PyErr>(Complex::new(part("real")? as f32, part("imag")? as f32))
-        };
-        let plain_complex = |z: Complex<f32>| PyComplex::from_doubles(py, z.re.into(), z.im.into());
-        by_type! {
-            I8 => i8, extract::<i8>, same; I16 => i16, extract::<i16>, same;
-            I32 => i32, extract::<i32>, same; I64 => i64, extract::<i64>, same;
-            U8 => u8, extract::<u8>, same; U16 => u16, extract::<u16>, same;
-            U32 => u32, extract::<u32>, same; U64 => u64, extract::<u64>, same;
-            F16 => half::f16, |v| float(v).map(half::f16::from_f64), half::f16::to_f64;
-            F32 => f32, |v| float(v).map(|x| x as f32), f64::from;
-            F64 => f64, float, same;
-            C64 => Complex<f32>, complex, plain_complex;
-            Bool => Bool8, |v: &Bound<'py, PyAny>| v.is_truthy().map(Bool8::from), |b: Bool8| u8::from(b.get());
-        }
+        add_at(py, &self.get(py)?, index, value, timeout(seconds)?)
     }
 }
 
-/// One atomic addition.
-struct Addition<'a, 'py> {
-    py: Python<'py>,
-    array: &'a DynArray,
-    part: &'a [SliceInfoElem],
-    timeout: Option<Duration>,
-}
-
-impl Addition<'_, '_> {
-    fn done<T: AtomicElement>(&self, value: T) -> PyResult<T> {
-        let Self { py, array, part, timeout } = *self;
-        let array = array.typed::<T, IxDyn>().map_err(|e| errors::open(py, e))?;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut slice = Duration::ZERO;
-        loop {
-            // The claim is let go by the thread that took it, within this.
-            let added = || {
-                let guard = match slice {
-                    Duration::ZERO => array.claim_atomic(part),
-                    slice => array.claim_atomic_timeout(part, slice),
-                };
-                guard
-                    .map(|guard| guard.fetch_add(IxDyn(&[]), value))
-                    .map_err(ClaimError::without_guard)
-            };
-            let result = if slice.is_zero() { added() } else { py.detach(added) };
-            let left = deadline.map_or(SLICE, |at| at.saturating_duration_since(Instant::now()));
-            match result {
-                Ok(old) => return Ok(old),
-                Err(ClaimError::Overlap { .. } | ClaimError::Busy { .. }) if !left.is_zero() => {
-                    slice = left.min(SLICE);
-                    py.check_signals()?;
-                }
-                Err(e) => return Err(errors::claim(py, e, true)),
-            }
-        }
-    }
-}
-
-fn waited(
-    py: Python<'_>,
-    array: &DynArray,
-    part: &[SliceInfoElem],
-    mode: Mode,
-    timeout: Option<Duration>,
-    signals: &Signals,
-) -> Result<DynClaim, ClaimError<DynClaim>> {
-    // The claim counts as this thread's, so it has to be taken by it: detached, not elsewhere.
-    let signals = Detached(signals);
-    py.detach(move || {
-        let signals = signals;
-        array.claim_while(part, mode, timeout, &|| signals.0.goes_on())
-    })
-}
-
-/// What goes along where this very thread lets go of the interpreter's lock, and is used by no other.
-struct Detached<'a>(&'a Signals);
-
-// SAFETY: `Python::detach` runs its closure in the calling thread; nothing is sent.
-unsafe impl Send for Detached<'_> {}
-
-/// A claim that is held.
-#[pyclass(frozen, module = "ndshm._ndshm")]
-pub(crate) struct Held {
-    /// `None` once it was released.
-    claim: Mutex<Option<DynClaim>>,
-}
-
-impl Held {
-    fn lock(&self) -> MutexGuard<'_, Option<DynClaim>> {
-        self.claim.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[pymethods]
-impl Held {
-    /// The claimed part, as memory.
-    fn span(&self, py: Python<'_>) -> PyResult<Span> {
-        let claim = self.lock();
-        let claim = claim.as_ref().ok_or_else(|| released(py))?;
-        let read_only = claim.mode() != Mode::Exclusive;
-        let strides = claim.strides().iter().copied();
-        Span::new(claim.array(), claim.as_ptr(), claim.shape(), strides, read_only)
-    }
-
-    /// Which part it is.
-    fn part(&self, py: Python<'_>) -> PyResult<String> {
-        let claim = self.lock();
-        claim.as_ref().map(|claim| claim.part().to_string()).ok_or_else(|| released(py))
-    }
-
-    /// Declares the part whole again; `False` where something poisoned is left that reaches beyond it.
-    fn clear_poison(&self, py: Python<'_>) -> PyResult<bool> {
-        let mut claim = self.lock();
-        let claim = claim.as_mut().ok_or_else(|| released(py))?;
-        claim.clear_poison().map_err(|e| errors::claim(py, e, false))
-    }
-
-    #[getter]
-    fn held(&self) -> bool {
-        self.lock().is_some()
-    }
-
-    /// Lets go of it; once.
-    fn release(&self) {
-        let claim = self.lock().take();
-        drop(claim);
-    }
-}
-
-fn released(py: Python<'_>) -> PyErr {
-    errors::plain(py, "Closed", "the claim was released")
-}
-
-fn prefault(how: &str, threads: usize) -> PyResult<Prefault> {
+/// What the memory of an array is got by, as Python says it.
+pub(crate) fn prefault(how: &str, threads: usize) -> PyResult<Prefault> {
     let prefault = match how {
         "none" => Prefault::none(),
         "pages" => Prefault::pages(),
@@ -417,124 +247,4 @@ fn prefault(how: &str, threads: usize) -> PyResult<Prefault> {
         }
     };
     Ok(prefault.threads(threads.max(1)))
-}
-
-fn order(order: &str) -> PyResult<Order> {
-    match order {
-        "C" => Ok(Order::C),
-        "F" => Ok(Order::F),
-        other => Err(PyValueError::new_err(format!("order is 'C' or 'F', not {other:?}"))),
-    }
-}
-
-fn options(dir: Option<PathBuf>, name: Option<String>) -> DynOptions {
-    let mut options = DynArray::options();
-    if let Some(dir) = dir {
-        options = options.dir(dir);
-    }
-    if let Some(name) = name {
-        options = options.name(name);
-    }
-    options
-}
-
-/// Why nothing was made: an error of the crates, or of Python.
-enum Unmade {
-    Create(CreateError),
-    Python(PyErr),
-}
-
-impl From<CreateError> for Unmade {
-    fn from(e: CreateError) -> Self {
-        Self::Create(e)
-    }
-}
-
-/// Makes an array: of zeros, of one element's bytes again and again, or of all bytes in its order.
-#[pyfunction]
-#[pyo3(signature = (shape, descr, order_, name, dir, persist, prefault_, threads, pattern=None, data=None))]
-#[allow(clippy::too_many_arguments, reason = "called by the package alone")]
-pub(crate) fn create(
-    py: Python<'_>,
-    shape: Vec<usize>,
-    descr: &str,
-    order_: &str,
-    name: Option<String>,
-    dir: Option<PathBuf>,
-    persist: bool,
-    prefault_: &str,
-    threads: usize,
-    pattern: Option<Vec<u8>>,
-    data: Option<PyBuffer<u8>>,
-) -> PyResult<Array> {
-    let dtype = crate::dtype::parse(descr)?;
-    let options = options(dir, name).persist(persist).prefault(prefault(prefault_, threads)?);
-    let order = order(order_)?;
-    let made = match data {
-        Some(data) => options.make(dtype, &shape, order, |bytes| {
-            if data.item_count() != bytes.len() {
-                return Err(Unmade::Python(PyValueError::new_err(
-                    "as many bytes as the array has",
-                )));
-            }
-            data.copy_to_slice(py, bytes).map_err(Unmade::Python)
-        }),
-        None => py.detach(|| {
-            options.make(dtype, &shape, order, |bytes| {
-                if let Some(pattern) = &pattern {
-                    bytes
-                        .chunks_exact_mut(pattern.len().max(1))
-                        .for_each(|e| e.copy_from_slice(pattern));
-                }
-                Ok::<(), Unmade>(())
-            })
-        }),
-    };
-    made.map(Array::new).map_err(|e| match e {
-        Unmade::Create(e) => errors::create(py, e),
-        Unmade::Python(e) => e,
-    })
-}
-
-/// Opens the array of that name.
-#[pyfunction]
-pub(crate) fn open(
-    py: Python<'_>,
-    name: &str,
-    dir: Option<PathBuf>,
-    read_only: bool,
-) -> PyResult<Array> {
-    let options = options(dir, None).read_only(read_only);
-    // SAFETY: that all who write to it do so through ndshm is what the documentation of `ndshm.open` asks for; Python has
-    // no other place for the promise.
-    let opened = unsafe { options.open(name) };
-    opened.map(Array::new).map_err(|e| errors::open(py, e))
-}
-
-/// Opens what another process described.
-#[pyfunction]
-pub(crate) fn open_handle(py: Python<'_>, handle: &[u8]) -> PyResult<Array> {
-    let handle: DynHandle = postcard::from_bytes(handle)
-        .map_err(|e| PyValueError::new_err(format!("this is no description of an array: {e}")))?;
-    // SAFETY: as for `open`: who unpickles trusts what is unpickled.
-    unsafe { handle.open() }.map(Array::new).map_err(|e| errors::open(py, e))
-}
-
-/// Makes an array of an `.npy` file.
-#[pyfunction]
-pub(crate) fn load(
-    py: Python<'_>,
-    path: PathBuf,
-    name: Option<String>,
-    dir: Option<PathBuf>,
-    persist: bool,
-) -> PyResult<Array> {
-    let options = options(dir, name).persist(persist);
-    py.detach(|| options.load(path)).map(Array::new).map_err(|e| errors::load(py, e))
-}
-
-/// Removes a name.
-#[pyfunction]
-pub(crate) fn remove(py: Python<'_>, name: &str, dir: Option<PathBuf>) -> PyResult<()> {
-    options(dir, None).remove(name).map_err(|e| errors::remove(py, e))
 }

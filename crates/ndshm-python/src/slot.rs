@@ -47,16 +47,32 @@ impl<P: Primitive, G> Slot<P, G> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The room, joined anew where this process was forked since; what the parent holds is the parent's.
+    /// The state, its room joined anew where this process was forked since; what the parent holds is the parent's.
     #[inline]
-    pub(crate) fn room(&self, py: Python<'_>) -> PyResult<Arc<Room<P>>> {
+    fn mine(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, State<P, G>>> {
         let mut state = self.lock();
         if !state.room.members.is_mine() {
             let room = state.room.anew(py)?;
             std::mem::take(&mut state.held).into_iter().for_each(std::mem::forget);
             std::mem::forget(std::mem::replace(&mut state.room, room));
         }
-        Ok(Arc::clone(&state.room))
+        Ok(state)
+    }
+
+    #[inline]
+    pub(crate) fn room(&self, py: Python<'_>) -> PyResult<Arc<Room<P>>> {
+        Ok(Arc::clone(&self.mine(py)?.room))
+    }
+
+    /// Has held what `attempt` gets at once; the error of one that gets nothing.
+    #[inline]
+    pub(crate) fn try_hold<E>(
+        &self,
+        py: Python<'_>,
+        attempt: impl FnOnce(&P) -> Result<G, E>,
+    ) -> PyResult<Result<(), E>> {
+        let mut state = self.mine(py)?;
+        Ok(attempt(&state.room.primitive).map(|guard| state.held.push(Moved(guard))))
     }
 
     #[inline]
@@ -67,8 +83,7 @@ impl<P: Primitive, G> Slot<P, G> {
     /// The guard that was taken last.
     #[inline]
     pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Option<G>> {
-        self.room(py)?;
-        Ok(self.lock().held.pop().map(|guard| guard.0))
+        Ok(self.mine(py)?.held.pop().map(|guard| guard.0))
     }
 }
 

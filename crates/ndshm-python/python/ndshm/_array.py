@@ -44,7 +44,7 @@ def keep_for_child(thing: Any) -> None:
     """Where ``multiprocessing`` pickles it to start a process, keeps it as long as that is, as it would have kept the argument itself."""
     import multiprocessing.context
 
-    popen = multiprocessing.context.get_spawning_popen()
+    popen: Any = multiprocessing.context.get_spawning_popen()
     if popen is not None:
         kept = getattr(popen, "_ndshm_kept", None)
         if kept is None:
@@ -77,7 +77,8 @@ class Claim:
             import numpy as np
 
             self._view = np.asarray(self._held.span())
-        return self._view
+        view: np.ndarray = self._view
+        return view
 
     @property
     def held(self) -> bool:
@@ -151,8 +152,8 @@ class SharedArray(_ndshm.Array):
 
         import numpy as np
 
-        text = self.descr
-        return np.lib.format.descr_to_dtype(ast.literal_eval(text) if text.startswith("[") else text)
+        described: Any = self.descr
+        return np.lib.format.descr_to_dtype(ast.literal_eval(described) if described.startswith("[") else described)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -175,9 +176,9 @@ class SharedArray(_ndshm.Array):
         return math.prod(super().shape)
 
     def __len__(self) -> int:
-        if not super().shape:
+        if not self.shape:
             raise TypeError("len() of an array without axes")
-        return super().shape[0]
+        return self.shape[0]
 
     # -- claims
 

@@ -141,7 +141,7 @@ class WorkerDied(Error):
 
 
 def _made(name: str, text: str, attributes: dict[str, Any]) -> Error:
-    error = globals()[name](text)
+    error: Error = globals()[name](text)
     for attribute, value in attributes.items():
         setattr(error, attribute, value)
     return error

@@ -58,7 +58,7 @@ class Workers:
         if size < 1:
             raise ValueError("as many workers as one, or more")
         self.size = size
-        self._context = multiprocessing.get_context(start_method)
+        self._context: Any = multiprocessing.get_context(start_method)
 
     def run(self, function: Callable[..., Any], /, *args: Any) -> list[Any]:
         """Runs ``function(worker, *args)`` in each of the processes; the results, by rank.
@@ -101,6 +101,7 @@ def _collected(processes: list[Any], pipes: dict[Any, int], barrier: Barrier) ->
     failures: dict[int, BaseException] = {}
     waiting = dict(pipes)
     while waiting:
+        pipe: Any
         for pipe in wait(list(waiting)):
             rank = waiting.pop(pipe)
             process = processes[rank]

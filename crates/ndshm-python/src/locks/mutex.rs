@@ -27,32 +27,33 @@ pub(crate) struct PyMutex(Slot<Mutex<'static, u64>, Guard>);
 handles!(PyMutex, usize);
 
 impl PyMutex {
-    #[inline]
+    /// Waits for it; `None` where the time is up.
     fn get(
         &self,
         py: Python<'_>,
         seconds: Option<f64>,
     ) -> PyResult<Option<Result<Guard, LockError<Guard>>>> {
         let room = self.0.room(py)?;
-        match got(room.primitive.try_lock()) {
-            None if seconds != Some(0.0) => {
-                in_slices(py, seconds, |slice| got(room.primitive.lock_timeout(slice)))
-            }
-            decided => Ok(decided),
-        }
+        in_slices(py, seconds, |slice| got(room.primitive.lock_timeout(slice)))
     }
 
     #[inline]
     fn locked_by(slf: &Bound<'_, Self>, seconds: Option<f64>) -> PyResult<bool> {
-        let this = slf.get();
-        match this.get(slf.py(), seconds)? {
-            None => Ok(false),
-            Some(Ok(guard)) => {
-                this.0.hold(guard);
-                Ok(true)
-            }
-            Some(Err(e)) => Err(owner_died(slf, e, "_mending")),
-        }
+        let (py, this) = (slf.py(), slf.get());
+        let failed = match this.0.try_hold(py, Mutex::try_lock)? {
+            Ok(()) => return Ok(true),
+            Err(LockError::WouldBlock { .. }) if seconds == Some(0.0) => return Ok(false),
+            Err(LockError::WouldBlock { .. }) => match this.get(py, seconds)? {
+                None => return Ok(false),
+                Some(Ok(guard)) => {
+                    this.0.hold(guard);
+                    return Ok(true);
+                }
+                Some(Err(e)) => e,
+            },
+            Err(e) => e,
+        };
+        Err(owner_died(slf, failed, "_mending"))
     }
 }
 
@@ -84,8 +85,14 @@ impl PyMutex {
         Self::locked_by(slf, None)
     }
 
-    #[pyo3(signature = (*_args))]
-    fn __exit__(&self, py: Python<'_>, _args: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<()> {
+    #[pyo3(signature = (_kind=None, _value=None, _traceback=None))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: Option<&Bound<'_, PyAny>>,
+        _value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         self.release(py)
     }
 
