@@ -143,6 +143,13 @@ def test_dlpack():
         other = np.from_dlpack(m)
         m[0] = 9
         assert other[0] == 9  # the same memory; read-only in NumPy 1
+    if np.lib.NumpyVersion(np.__version__) >= "2.1.0":
+        all = np.from_dlpack(a)
+        a[1] = 5
+        assert all.tolist() == [9, 5] and not all.flags.writeable
+    else:
+        with pytest.raises((BufferError, TypeError)):
+            np.from_dlpack(a)
 
 
 def test_names(name):

@@ -259,6 +259,18 @@ class SharedArray(_ndshm.Array):
             raise ReadOnly("the array was opened read-only: np.asarray(a) is a read-only view")
         return np.asarray(self._span(False))
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """For ``np.from_dlpack(a)`` and its like elsewhere: all elements, read-only, without a claim. What a claim gave has it, too.
+
+        NumPy 1 exports nothing that is read-only: ``BufferError``.
+        """
+        import numpy as np
+
+        return np.asarray(self).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # the memory of the processor
+
     # -- memory and names
 
     def prefault(self, how: str = "huge", *, threads: int = 1, rows: slice | None = None) -> tuple[int, int]:
