@@ -32,6 +32,21 @@ def test_every_dtype_goes_both_ways(peer, name):
         assert np.asarray(a).real.astype(int).tolist() == ([1, 1, 0] if a.dtype == bool else [2, 1, 0]), a
 
 
+def test_a_structure_is_one_on_both_sides(peer, name):
+    dtype = np.dtype([("position", "<f8", (3,)), ("id", "<i4"), ("alive", "?"), ("colour", "u1", (3,))])
+    a = ndshm.zeros(4, dtype, name=name)
+    with a.write() as m:
+        m["position"], m["id"], m["alive"][1:3] = np.arange(12.0).reshape(4, 3), np.arange(4), True
+    run(peer, "particles", name)
+    seen = a[...]
+    assert seen.dtype == dtype
+    assert seen["position"].tolist() == (-np.arange(12.0).reshape(4, 3)).tolist()
+    assert seen["id"].tolist() == [1, 2, 3, 4] and seen["alive"].tolist() == [True, False, False, True]
+    other = ndshm.zeros(1, name=f"{name}.other")
+    refused = subprocess.run([peer, "particles", other.name], capture_output=True, text=True)
+    assert refused.returncode == 1 and "F64" in refused.stderr
+
+
 def test_no_increment_is_lost(peer, name):
     a, lock = ndshm.zeros(1, "i8", name=name), ndshm.Mutex(name=f"{name}.lock")
     others = [subprocess.Popen([peer, "increment", name, lock.name, "25000"]) for _ in range(2)]

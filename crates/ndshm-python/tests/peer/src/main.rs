@@ -12,6 +12,16 @@ use ndshm_sync::{Members, Region};
 use ndshm_workers::Worker;
 use num_complex::Complex;
 
+/// What `test_a_structure_is_one_on_both_sides` makes.
+#[derive(Clone, Copy, Debug, PartialEq, Element)]
+#[repr(C)]
+struct Particle {
+    position: [f64; 3],
+    id: i32,
+    alive: Bool8,
+    colour: [u8; 3],
+}
+
 type Done<T> = Result<T, Box<dyn Error>>;
 
 /// What `ndshm.Mutex(name=...)` and its like lie in.
@@ -37,6 +47,17 @@ fn reverse<T: Element + PartialEq>(name: &str, values: [T; 3]) -> Done<()> {
         return Err(format!("{name} has other elements").into());
     }
     rows.as_slice_mut().ok_or("it lies in one piece")?.reverse();
+    Ok(())
+}
+
+/// A structure that Python made, changed in place.
+fn particles(name: &str) -> Done<()> {
+    let a: SharedArray1<Particle> = open(name)?;
+    for particle in &mut a.write()? {
+        particle.position = particle.position.map(|x| -x);
+        particle.id += 1;
+        particle.alive = Bool8::from(!particle.alive.get());
+    }
     Ok(())
 }
 
@@ -115,6 +136,7 @@ fn main() -> Done<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["dtypes", prefix] => dtypes(prefix),
+        ["particles", array] => particles(array),
         ["increment", array, lock, times] => increment(array, lock, times.parse()?),
         ["bands", array, barrier] => bands(array, barrier),
         ["hold", array, lock] => hold(array, lock),
