@@ -166,7 +166,7 @@ fn insists(shared: &Meeting, members: &Members<'static>) {
 /// Mends the barrier, and meets the others in a phase that everybody stays for.
 fn insist(shared: &Meeting, members: &Members<'static>) {
     shared.raw(members).reset();
-    while shared.raw(members).wait(members.party(), Deadline::Never).is_err() {
+    while shared.raw(members).wait(members.party(), Deadline::Never, || true).is_err() {
         shared.raw(members).reset();
     }
     for written in &shared.written[0] {
