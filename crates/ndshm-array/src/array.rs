@@ -83,6 +83,10 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         &self.segment
     }
 
+    pub(crate) fn shared_segment(&self) -> Arc<Segment> {
+        Arc::clone(&self.segment)
+    }
+
     /// Lengths along the axes.
     ///
     /// ```

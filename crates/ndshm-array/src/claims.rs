@@ -12,6 +12,7 @@ use crate::claim::{
     Select, Selection, Want, WriteGuard,
 };
 use crate::element::Element;
+use crate::segment::Segment;
 
 /// What a claim gives: the guard, or why not.
 ///
@@ -400,32 +401,32 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     fn shared<S: Select<D>>(
         &self,
         part: S,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> ClaimResult<ReadGuard<'_, T, S::Dim, D>> {
         let (claim, poison) = self.one(&part, Mode::Shared, patience)?;
-        self.told(self.read_guard(part, claim), poison)
+        self.segment().told(self.read_guard(part, claim), poison)
     }
 
     fn exclusive<S: Select<D>>(
         &self,
         part: S,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> ClaimResult<WriteGuard<'_, T, S::Dim, D>> {
         let (claim, poison) = self.one(&part, Mode::Exclusive, patience)?;
-        self.told(self.write_guard(part, claim), poison)
+        self.segment().told(self.write_guard(part, claim), poison)
     }
 
     fn atomic<S: Select<D>>(
         &self,
         part: S,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> ClaimResult<AtomicGuard<'_, T, S::Dim>>
     where
         T: AtomicElement,
     {
         let (claim, poison) = self.one(&part, Mode::Atomic, patience)?;
         // Mapped read-write, since there is a claim.
-        self.told(AtomicGuard::new(part.view(self.raw_view()), claim), poison)
+        self.segment().told(AtomicGuard::new(part.view(self.raw_view()), claim), poison)
     }
 
     /// `claim` is a shared one of `part`.
@@ -461,11 +462,11 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         &self,
         part: &S,
         mode: Mode,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<(Claim<'_>, Vec<Poison>), ClaimError<G>> {
         let wants = [(part.part(self.shape()).map_err(outside)?, mode)];
         let mut at = [0];
-        let poison = self.granted(&wants, &mut at, patience)?;
+        let poison = self.segment().granted(self.shape(), &wants, &mut at, patience)?;
         Ok((Claim::new(self.segment(), self.shape(), at[0], mode), poison))
     }
 
@@ -473,7 +474,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         &'a self,
         parts: [S; N],
         mode: Mode,
-        patience: Patience,
+        patience: Patience<'_>,
         guard: impl Fn(S, Claim<'a>) -> G,
     ) -> ClaimResult<[G; N]> {
         let mut wants: [Want; N] = [(Selection::NOTHING, mode); N];
@@ -481,29 +482,33 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
             *want = part.part(self.shape()).map_err(outside)?;
         }
         let mut at = [0; N];
-        let poison = self.granted(&wants, &mut at, patience)?;
+        let poison = self.segment().granted(self.shape(), &wants, &mut at, patience)?;
         // All of them before any view, so that each is let go of whatever happens.
         let claims = at.map(|index| Claim::new(self.segment(), self.shape(), index, mode));
         let mut claims = claims.into_iter();
         let guards = parts.map(|part| guard(part, claims.next().expect("as many as parts")));
-        self.told(guards, poison)
+        self.segment().told(guards, poison)
     }
+}
 
+impl Segment {
+    /// Claims all of `wants` of an array of that shape, or none. What is poisoned among them comes with it.
     #[inline(always)]
-    fn granted<G>(
+    pub(crate) fn granted<G>(
         &self,
+        shape: &[usize],
         wants: &[Want],
         at: &mut [usize],
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<Vec<Poison>, ClaimError<G>> {
-        let (table, members) = self.segment().claims(self.shape()).ok_or(ClaimError::ReadOnly)?;
+        let (table, members) = self.claims(shape).ok_or(ClaimError::ReadOnly)?;
         let granted = table.claim(members, wants, at, patience);
         granted.map_err(|refused| refused.explain(wants, members))
     }
 
     /// The guard, with what was poisoned of it.
     #[inline(always)]
-    fn told<G>(&self, guard: G, poison: Vec<Poison>) -> ClaimResult<G> {
+    pub(crate) fn told<G>(&self, guard: G, poison: Vec<Poison>) -> ClaimResult<G> {
         if poison.is_empty() {
             return Ok(guard);
         }
@@ -512,12 +517,12 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
 
     #[cold]
     fn explained(&self, poison: &[Poison]) -> Vec<PoisonedPart> {
-        let members = self.segment().members();
+        let members = self.members();
         members.map_or_else(Vec::new, |m| poison.iter().map(|poison| poison.explain(m)).collect())
     }
 }
 
 #[cold]
-fn outside<G>(Outside { axis, asked, len }: Outside) -> ClaimError<G> {
+pub(crate) fn outside<G>(Outside { axis, asked, len }: Outside) -> ClaimError<G> {
     ClaimError::OutOfBounds { axis, asked, len }
 }

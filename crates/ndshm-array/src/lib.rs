@@ -16,6 +16,7 @@
 //! - [`Tiling`], [`Tasks`], [`Epochs`] with its [`Step`]: tiles by number, tasks that workers draw, two arrays in turns.
 //! - [`AppendArray`], [`AppendHandle`]: rows that any number of processes append, up to a capacity.
 //! - [`SharedMutex`]: one value under a mutex, which travels like an array.
+//! - [`dynamic`]: the same arrays where the element type is known only when the program runs; for bindings.
 //! - [`inspect`]: segments of whatever kind and type, looked at without taking part; for tools.
 //! - [`npy`]: headers and files of NumPy's format. [`FORMAT_VERSION`]: that of segments.
 //!
@@ -163,6 +164,7 @@ mod cell;
 mod claim;
 mod claims;
 mod create;
+pub mod dynamic;
 mod element;
 mod epochs;
 mod error;

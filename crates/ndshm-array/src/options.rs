@@ -11,7 +11,7 @@ use num_traits::One;
 use crate::array::SharedArray;
 use crate::element::Element;
 use crate::error::{CreateError, OpenError};
-use crate::format::{Kind, Places};
+use crate::format::Places;
 use crate::geometry::{bytes_of, split};
 use crate::npy::{NpyHeader, Order};
 use crate::segment::{Segment, label};
@@ -427,7 +427,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         order: Order,
         init: impl FnOnce(&mut [T]) -> Result<(), E>,
     ) -> Result<SharedArray<T, D>, E> {
-        let size = bytes_of::<T>(dim.slice())?;
+        let size = bytes_of(size_of::<T>(), dim.slice())?;
         let segment = self.make_segment(size, dim.slice(), order, |file, at| {
             init(bytemuck::cast_slice_mut(&mut file[at.data_offset..][..at.data_len]))
         })?;
@@ -443,12 +443,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
         init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
     ) -> Result<Arc<Segment>, E> {
         let header = NpyHeader { dtype: T::DTYPE.clone(), order, shape: shape.to_vec() };
-        let header = header.encode().map_err(CreateError::from)?;
-        let extent = (size, shape.len());
-        Segment::create(self.name.as_deref(), &self.buffer, Kind::Array, extent, |file, at| {
-            file[..header.len()].copy_from_slice(&header);
-            init(file, at)
-        })
+        Segment::of_array(self.name.as_deref(), &self.buffer, &header, size, init)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory of an array, before it is used.
 
-use std::ops::{Range, RangeBounds};
+use std::ops::RangeBounds;
 
 use ndarray::Dimension;
 use ndshm_buffer::{Prefault, Prefaulted};
@@ -10,6 +10,7 @@ use crate::claim::resolve;
 use crate::element::Element;
 use crate::error::PrefaultError;
 use crate::npy::Order;
+use crate::segment::Segment;
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// What making the array got by [`ArrayOptions::prefault`](crate::ArrayOptions::prefault), in bytes of its file. All
@@ -56,26 +57,36 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
         rows: impl RangeBounds<usize>,
         prefault: &Prefault,
     ) -> Result<Prefaulted, PrefaultError> {
-        let nrows = self.nrows();
-        let rows = resolve(&rows, nrows);
+        self.segment().prefault_rows(self.shape(), self.order(), &rows, prefault)
+    }
+}
+
+impl Segment {
+    /// Has the memory of these rows of an array of that shape got.
+    pub(crate) fn prefault_rows(
+        &self,
+        shape: &[usize],
+        order: Order,
+        rows: &impl RangeBounds<usize>,
+        prefault: &Prefault,
+    ) -> Result<Prefaulted, PrefaultError> {
+        let nrows = shape.first().copied().unwrap_or(1);
+        let rows = resolve(rows, nrows);
         if rows.start > rows.end || rows.end > nrows {
             return Err(PrefaultError::OutOfBounds { rows, nrows });
         }
-        Ok(self.segment().buffer().prefault(self.bytes_of_rows(rows), prefault)?)
-    }
-
-    /// Where these rows lie in the file.
-    fn bytes_of_rows(&self, rows: Range<usize>) -> Range<usize> {
-        let places = self.segment().places();
-        let scattered = self.order() == Order::F && self.ndim() > 1;
+        // Where they lie in the file.
+        let places = self.places();
+        let scattered = order == Order::F && shape.len() > 1;
         let within = match (rows.is_empty(), scattered) {
             (true, _) => 0..0,
             (false, true) => 0..places.data_len,
             (false, false) => {
-                let row = places.data_len / self.nrows();
+                let row = places.data_len / nrows;
                 rows.start * row..rows.end * row
             }
         };
-        places.data_offset + within.start..places.data_offset + within.end
+        let bytes = places.data_offset + within.start..places.data_offset + within.end;
+        Ok(self.buffer().prefault(bytes, prefault)?)
     }
 }

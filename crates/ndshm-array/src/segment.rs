@@ -13,6 +13,7 @@ use crate::append::AppendArea;
 use crate::claim::{self, ClaimTable};
 use crate::error::{CreateError, OpenError};
 use crate::format::{CLAIMS_OFFSET, FOOTER_LEN, Footer, FormatError, Kind, Places, append_offset};
+use crate::npy::NpyHeader;
 
 /// A segment that this process has mapped and joined: once, however many arrays refer to it.
 #[derive(Debug)]
@@ -106,6 +107,23 @@ impl Segment {
         };
         let buffer = buffer.map_err(|Init(e)| e)?;
         Ok(Self::attach(buffer, kind).map_err(CreateError::from)?)
+    }
+
+    /// Makes one for an array: `size` bytes of elements, and a header that says what they are; `init` fills the rest before
+    /// anybody else can see it.
+    pub(crate) fn of_array<E: From<CreateError>>(
+        name: Option<&str>,
+        options: &BufferOptions,
+        header: &NpyHeader,
+        size: usize,
+        init: impl FnOnce(&mut [u8], &Places) -> Result<(), E>,
+    ) -> Result<Arc<Self>, E> {
+        let bytes = header.encode().map_err(CreateError::from)?;
+        let extent = (size, header.shape.len());
+        Self::create(name, options, Kind::Array, extent, |file, at| {
+            file[..bytes.len()].copy_from_slice(&bytes);
+            init(file, at)
+        })
     }
 
     /// What this process has of the segment in `buffer`, joined with `rank` if it is not yet.

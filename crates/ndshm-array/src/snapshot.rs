@@ -13,6 +13,7 @@ use crate::claim::{ClaimError, Mode, PoisonedClaim, PoisonedPart, Selection, Sta
 use crate::claims::ClaimResult;
 use crate::element::Element;
 use crate::npy::Order;
+use crate::segment::Segment;
 
 /// How long one that cannot wait in the table sleeps before it looks again.
 const PAUSE: Duration = Duration::from_micros(100);
@@ -48,12 +49,34 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
                 Err(e) => Err(e.map(|guard| guard.to_owned())),
             };
         }
+        self.segment().undisturbed(self.shape(), timeout, || self.copy())
+    }
+
+    /// All elements, each as it stood there at some moment.
+    fn copy(&self) -> Array<T, D> {
+        let mut elements = vec![T::zeroed(); self.len()];
+        let bytes = bytemuck::cast_slice_mut(&mut elements);
+        let offset = self.segment().places().data_offset;
+        self.segment().buffer().read_at(offset, bytes).expect("the data fit (dim invariant 1)");
+        let shape = self.raw_dim().set_f(self.order() == Order::F);
+        Array::from_shape_vec(shape, elements).expect("as many as the shape says")
+    }
+}
+
+impl Segment {
+    /// What `copy` makes of the elements of an array of that shape, taken while nobody writes to them; for one that cannot
+    /// write a claim.
+    pub(crate) fn undisturbed<C>(
+        &self,
+        shape: &[usize],
+        timeout: Duration,
+        copy: impl Fn() -> C,
+    ) -> ClaimResult<C> {
         let deadline = Instant::now().checked_add(timeout);
-        let shape = self.shape();
-        let table = self.segment().claim_table(shape).ok_or(ClaimError::ReadOnly)?;
+        let table = self.claim_table(shape).ok_or(ClaimError::ReadOnly)?;
         let all = Selection::whole(shape);
-        let file = self.segment().buffer().as_fd().try_clone_to_owned().ok().map(File::from);
-        let control = self.segment().places().control_offset as u64;
+        let file = self.buffer().as_fd().try_clone_to_owned().ok().map(File::from);
+        let control = self.places().control_offset as u64;
         // Rows that were appended since this handle was made are none of its own.
         let written = || table.written().filter(|(part, ..)| part.overlaps(&all));
         let late = || deadline.is_some_and(|at| Instant::now() >= at);
@@ -94,7 +117,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
             // One that is dead now may have let go before, and after the look.
             let stands = poison.is_empty() || written().eq(seen.iter().copied());
             if stands {
-                let copy = self.copy();
+                let copy = copy();
                 // Was an element of a later writer among them, then that one's fence in `ClaimTable::grant`,
                 // which precedes it, synchronises with this one, and its count is seen below.
                 fence(Ordering::Acquire);
@@ -109,15 +132,5 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
                 return Err(ClaimError::Busy { part: all.into(), by: None });
             }
         }
-    }
-
-    /// All elements, each as it stood there at some moment.
-    fn copy(&self) -> Array<T, D> {
-        let mut elements = vec![T::zeroed(); self.len()];
-        let bytes = bytemuck::cast_slice_mut(&mut elements);
-        let offset = self.segment().places().data_offset;
-        self.segment().buffer().read_at(offset, bytes).expect("the data fit (dim invariant 1)");
-        let shape = self.raw_dim().set_f(self.order() == Order::F);
-        Array::from_shape_vec(shape, elements).expect("as many as the shape says")
     }
 }

@@ -91,7 +91,7 @@ impl Meeting {
     fn phase(&self, members: &Members<'_>, phase: usize, deadline: Deadline) -> bool {
         let (me, raw) = (members.party(), self.raw(members));
         self.written[phase][me].write(1);
-        let ended = raw.wait(me, deadline);
+        let ended = raw.wait(me, deadline, || true);
         let complete = ended.is_ok();
         let before = self.ended[phase].replace(Some(complete));
         // Where time may pass, another attempt at the same phase may have begun before this party came.
@@ -166,7 +166,7 @@ fn insists(shared: &Meeting, members: &Members<'static>) {
 /// Mends the barrier, and meets the others in a phase that everybody stays for.
 fn insist(shared: &Meeting, members: &Members<'static>) {
     shared.raw(members).reset();
-    while shared.raw(members).wait(members.party(), Deadline::Never).is_err() {
+    while shared.raw(members).wait(members.party(), Deadline::Never, || true).is_err() {
         shared.raw(members).reset();
     }
     for written in &shared.written[0] {

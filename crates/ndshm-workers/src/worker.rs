@@ -156,20 +156,45 @@ impl Worker {
     ///
     /// As [`barrier`](Self::barrier), and [`BarrierError::TimedOut`].
     pub fn barrier_timeout(&self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
-        let start = Instant::now();
+        self.barrier_while(Some(timeout), || true)
+    }
+
+    /// As [`barrier_timeout`](Self::barrier_timeout), or for ever without one, as long as `goes_on` says so: asked before each
+    /// sleep, thus every 40 ms or so. For those who have to look after signals meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`barrier_timeout`](Self::barrier_timeout), also where `goes_on` said no.
+    ///
+    /// ```
+    /// # fn main() -> ndshm_workers::Result<()> {
+    /// let worker = ndshm_workers::Worker::from_env()?; // alone here
+    /// worker.barrier_while(None, || true)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn barrier_while(
+        &self,
+        timeout: Option<Duration>,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<BarrierWaitResult, BarrierError> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let left = || deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let party = self.party.as_ref().ok_or_else(|| self.lost())?;
         let mut party = loop {
             // Another thread of this worker is at the barrier: wait for it within the time.
             match party.try_lock() {
                 Ok(party) => break party,
                 Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) if start.elapsed() >= timeout => {
+                Err(TryLockError::WouldBlock)
+                    if left().is_some_and(|left| left.is_zero()) || !goes_on() =>
+                {
                     return Err(BarrierError::TimedOut { missing: vec![self.rank] });
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
             }
         };
-        party.wait_timeout(timeout.saturating_sub(start.elapsed()))
+        party.wait_while(left(), goes_on)
     }
 
     /// Tells the launcher how far this worker is; see

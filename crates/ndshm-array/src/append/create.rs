@@ -102,7 +102,7 @@ impl<T: Element, D: Dimension> AppendArray<T, D> {
             (there..=MOST_ROWS).contains(&capacity) && array.order() == Order::C
         });
         let data_len = array.segment().places().data_len;
-        if !possible || !bytes_of::<T>(&shape).is_ok_and(|needed| needed <= data_len) {
+        if !possible || !bytes_of(size_of::<T>(), &shape).is_ok_and(|needed| needed <= data_len) {
             return refused("the capacity that it names is not possible; make it anew");
         }
         let inner = array.with_rows(shape[0]);
@@ -204,7 +204,7 @@ impl<T: Element, D: Dimension> ArrayOptions<T, D> {
             let shape = [capacity].into_iter().chain(rows.shape().iter().skip(1).copied());
             return Err(CreateError::Append { shape: shape.collect(), why });
         }
-        let (size, there) = (bytes_of::<T>(room.slice())?, rows.raw_dim());
+        let (size, there) = (bytes_of(size_of::<T>(), room.slice())?, rows.raw_dim());
         let segment = self.make_segment(size, there.slice(), Order::C, |file, at| {
             let area = at.control_offset + append_offset(there.ndim());
             let head = AppendArea::head(capacity);

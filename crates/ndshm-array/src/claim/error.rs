@@ -431,4 +431,6 @@ boxed! {
     [T, D, W, const N: usize] [WriteGuard<'_, T, D, W>; N],
     [T, D] AtomicGuard<'_, T, D>,
     [T, D] Array<T, D>,
+    [] crate::dynamic::DynClaim,
+    [] Vec<u8>,
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ndshm_sync::{Acquired, Members, NotAcquired};
 
-use super::request::{Patience, Refused};
+use super::request::{Patience, Refused, SLICE};
 use super::table::Head;
 
 /// How long the lock is waited for where nothing else is. Its holders look through the table and
@@ -26,11 +26,18 @@ impl<'a> Locked<'a> {
     pub(super) fn new(
         table: &'a Head,
         members: &'a Members<'static>,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<Self, Refused> {
         let got = match patience {
             Patience::Refuse => table.lock.lock_timeout(members, AT_ONCE),
             Patience::Until(None) => table.lock.lock(members),
+            Patience::While(at, goes_on) => loop {
+                let left = at.map_or(SLICE, |at| at.saturating_duration_since(Instant::now()));
+                match table.lock.lock_timeout(members, left.clamp(AT_LEAST, SLICE)) {
+                    Err(NotAcquired::Held(_)) if left >= AT_LEAST && goes_on() => {}
+                    got => break got,
+                }
+            },
             Patience::Until(Some(at)) => {
                 let left = at.saturating_duration_since(Instant::now());
                 table.lock.lock_timeout(members, left.max(AT_LEAST))

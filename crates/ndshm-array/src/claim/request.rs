@@ -12,25 +12,41 @@ use super::part::{Part, Selection};
 use super::table::ClaimTable;
 
 /// What to do about a part that somebody else has claimed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+#[derive(Clone, Copy)]
+pub(crate) enum Patience<'p> {
     /// Return at once.
     Refuse,
     /// Wait: until then, or for ever.
     Until(Option<Instant>),
+    /// The same, as long as it says so, too: asked between sleeps of [`SLICE`], without a lock.
+    While(Option<Instant>, &'p dyn Fn() -> bool),
 }
 
-impl Patience {
+/// How long one that asks whether to go on sleeps at most.
+pub(super) const SLICE: Duration = Duration::from_millis(50);
+
+impl Patience<'_> {
     pub(crate) fn timeout(timeout: Duration) -> Self {
         Self::Until(Instant::now().checked_add(timeout))
     }
 
+    /// Whether there is no time to wait. Asks nobody.
+    fn is_over(self) -> bool {
+        match self {
+            Self::Refuse => true,
+            Self::Until(at) | Self::While(at, _) => at.is_some_and(|at| at <= Instant::now()),
+        }
+    }
+
+    /// For how long to sleep next, if at all.
     fn left(self) -> Option<Duration> {
-        let left = match self {
+        let (at, most) = match self {
             Self::Refuse => return None,
-            Self::Until(None) => Duration::MAX,
-            Self::Until(Some(at)) => at.saturating_duration_since(Instant::now()),
+            Self::Until(at) => (at, Duration::MAX),
+            Self::While(_, goes_on) if !goes_on() => return None,
+            Self::While(at, _) => (at, SLICE),
         };
+        let left = at.map_or(most, |at| at.saturating_duration_since(Instant::now()).min(most));
         (!left.is_zero()).then_some(left)
     }
 }
@@ -94,7 +110,7 @@ impl ClaimTable<'_> {
         members: &Members<'static>,
         wants: &[Want],
         at: &mut [usize],
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<Vec<Poison>, Refused> {
         for (i, (part, mode)) in wants.iter().enumerate() {
             let clash = |(other, of): &&Want| mode.excludes(*of) && part.overlaps(other);
@@ -112,7 +128,7 @@ impl ClaimTable<'_> {
                 self.grant(me, wants, at);
                 return Ok(found.poison);
             };
-            if patience.left().is_none() {
+            if patience.is_over() {
                 return Err(refused);
             }
             if let Refused::Overlap { part, held, by, .. } = refused

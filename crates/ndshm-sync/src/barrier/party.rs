@@ -360,7 +360,7 @@ impl Party<'_> {
     /// ```
     #[inline]
     pub fn wait(&mut self) -> Result<BarrierWaitResult, BarrierError> {
-        self.wait_until(Deadline::Never)
+        self.wait_until(Deadline::Never, || true)
     }
 
     /// As [`wait`](Self::wait), for at most `timeout` on the monotonic clock. A time-out breaks
@@ -383,7 +383,33 @@ impl Party<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_timeout(&mut self, timeout: Duration) -> Result<BarrierWaitResult, BarrierError> {
-        self.wait_until(Deadline::after(timeout))
+        self.wait_until(Deadline::after(timeout), || true)
+    }
+
+    /// As [`wait_timeout`](Self::wait_timeout), or for ever without one, as long as `goes_on` says so: asked before each sleep,
+    /// thus every 40 ms or so. Where it says no the barrier breaks as if the time were up. For those
+    /// who have to look after something else meanwhile, such as signals.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_timeout`](Self::wait_timeout).
+    ///
+    /// ```
+    /// use ndshm_sync::BarrierError;
+    ///
+    /// # let members = ndshm_testkit::members!();
+    /// let barrier = members.layout().barrier(2)?;
+    /// let mut party = barrier.join(0)?;
+    /// let interrupted = party.wait_while(None, || false);
+    /// assert!(matches!(interrupted, Err(BarrierError::TimedOut { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_while(
+        &mut self,
+        timeout: Option<Duration>,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<BarrierWaitResult, BarrierError> {
+        self.wait_until(timeout.map_or(Deadline::Never, Deadline::after), goes_on)
     }
 
     /// As [`wait_timeout`](Self::wait_timeout), until a moment on the monotonic clock.
@@ -405,7 +431,7 @@ impl Party<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_deadline(&mut self, deadline: Instant) -> Result<BarrierWaitResult, BarrierError> {
-        self.wait_until(Deadline::At(deadline))
+        self.wait_until(Deadline::At(deadline), || true)
     }
 
     /// Leaves without breaking anything: this phase, if the others wait in it, and all later ones
@@ -441,7 +467,11 @@ impl Party<'_> {
     }
 
     #[inline]
-    fn wait_until(&mut self, deadline: Deadline) -> Result<BarrierWaitResult, BarrierError> {
+    fn wait_until(
+        &mut self,
+        deadline: Deadline,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<BarrierWaitResult, BarrierError> {
         let Barrier { raw } = self.barrier;
         if !raw.members.is_mine() {
             return Err(BarrierError::Forked);
@@ -452,7 +482,7 @@ impl Party<'_> {
             let by = raw.members.describe(heir);
             return Err(BarrierError::RankTaken { rank: self.rank, by });
         }
-        match raw.wait(self.rank, deadline) {
+        match raw.wait(self.rank, deadline, goes_on) {
             Ok(leader) => Ok(BarrierWaitResult { leader }),
             Err(NotMet::Broken(attempt)) => {
                 Err(BarrierError::Broken { lost: self.barrier.lost(attempt) })

@@ -252,9 +252,15 @@ impl RawBarrier<'_> {
         self.has_arrived(rank, attempt) || self.parties[rank].has_departed()
     }
 
-    /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase.
+    /// Arrives as party `rank` and waits for the others; `true` for the one that ended the phase. Gives up where `goes_on`,
+    /// asked before each sleep, says no.
     #[inline]
-    pub(super) fn wait(&self, rank: usize, deadline: Deadline) -> Result<bool, NotMet> {
+    pub(super) fn wait(
+        &self,
+        rank: usize,
+        deadline: Deadline,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<bool, NotMet> {
         let word = self.head.word.load(Ordering::Acquire);
         let attempt = Attempt::of(word);
         if word & BROKEN != 0 {
@@ -300,7 +306,7 @@ impl RawBarrier<'_> {
                 return outcome(self.head.word.load(Ordering::Acquire), attempt);
             }
             looks += 1;
-            None
+            (!goes_on()).then(|| self.time_out(rank, attempt))
         });
         ended.unwrap_or_else(|| self.time_out(rank, attempt))
     }
