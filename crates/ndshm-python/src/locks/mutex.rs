@@ -40,7 +40,7 @@ impl PyMutex {
     #[inline]
     fn locked_by(slf: &Bound<'_, Self>, seconds: Option<f64>) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
-        let failed = match this.0.try_hold(py, Mutex::try_lock)? {
+        let failed = match this.0.try_hold(py, |mutex| attempts(mutex, seconds))? {
             Ok(()) => return Ok(true),
             Err(LockError::WouldBlock { .. }) if seconds == Some(0.0) => return Ok(false),
             Err(LockError::WouldBlock { .. }) => match this.get(py, seconds)? {
@@ -55,6 +55,20 @@ impl PyMutex {
         };
         Err(owner_died(slf, failed, "_mending"))
     }
+}
+
+/// A few attempts within a microsecond or so, if there is time at all: what a lock is held for in another process is often
+/// less than it takes to let go of the interpreter's lock and have it again.
+#[inline]
+fn attempts(mutex: &Mutex<'static, u64>, seconds: Option<f64>) -> Result<Guard, LockError<Guard>> {
+    let mut got = mutex.try_lock();
+    let mut pauses = 1;
+    while matches!(got, Err(LockError::WouldBlock { .. })) && pauses <= 16 && seconds != Some(0.0) {
+        (0..pauses).for_each(|_| std::hint::spin_loop());
+        pauses *= 2;
+        got = mutex.try_lock();
+    }
+    got
 }
 
 #[pymethods]
