@@ -53,7 +53,7 @@ impl PyMutex {
             },
             Err(e) => e,
         };
-        Err(owner_died(slf, failed, "_mending"))
+        Err(owner_died(slf, failed))
     }
 }
 
@@ -81,7 +81,7 @@ impl PyMutex {
     /// Takes the lock; False where it was not to be had in `timeout` seconds (None or -1: for ever).
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        Self::locked_by(slf, patience(blocking, timeout))
+        Self::locked_by(slf, patience(blocking, timeout)?)
     }
 
     /// Gives it back.
