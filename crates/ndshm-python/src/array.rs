@@ -244,17 +244,19 @@ impl Array {
         Claim::new(py, &array, &part, mode, timeout(seconds)?, mend, mends)
     }
 
-    /// The bytes of all elements, of one moment between two writers.
+    /// The bytes of a part, row by row, of one moment between two writers.
     fn _snapshot<'py>(
         &self,
         py: Python<'py>,
+        index: &Bound<'py, PyAny>,
         seconds: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let array = self.get(py)?;
+        let part = index::parse(index, array.shape())?;
         let deadline = timeout(seconds)?.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let left = deadline.map_or(SLICE, |at| at.saturating_duration_since(Instant::now()));
-            match py.detach(|| array.snapshot(left.min(SLICE))) {
+            match py.detach(|| array.snapshot_part(&part, left.min(SLICE))) {
                 Ok(bytes) => return Ok(PyBytes::new(py, &bytes)),
                 Err(ClaimError::Overlap { .. } | ClaimError::Busy { .. }) if left >= SLICE => {
                     py.check_signals()?;

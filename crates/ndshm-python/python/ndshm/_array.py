@@ -161,12 +161,17 @@ class SharedArray(_ndshm.Array):
         if not self.read_only:
             with self.read(timeout=timeout) as m:
                 return m.copy(order="K")
-        return np.ndarray(self.shape, self.dtype, bytearray(self._snapshot(timeout)), order=self.order)
+        copy = np.ndarray(self.shape, self.dtype, bytearray(self._snapshot(..., timeout)))
+        return copy if self.order == "C" else np.asfortranarray(copy)
 
     def __getitem__(self, part: Any) -> Any:
         """A copy of a part, under a shared claim of it."""
         if self.read_only:
-            return self.snapshot()[part].copy()
+            import numpy as np
+
+            found = bytearray(self._snapshot(part, _FOR_EVER))
+            shape = np.broadcast_to(np.empty((), self.dtype), self.shape)[part].shape
+            return np.ndarray(shape, self.dtype, found)[()]
         with self._claimed(part, "r", _FOR_EVER, False) as m:
             copy = m.copy(order="K")
             return copy if m.ndim else copy[()]
@@ -189,7 +194,7 @@ class SharedArray(_ndshm.Array):
     def add_at(self, index: Any, value: Any, *, timeout: float | None = _FOR_EVER) -> Any:
         """Adds to one element, atomically: any number of processes may do so at once, and none is lost. Returns what it was.
 
-        Integers wrap around; of ``bool`` it is *or*. Not for ``complex128`` and structures.
+        Sums of integers wrap around, and what is added has to fit; of ``bool`` it is *or*. Not for ``complex128`` and structures.
         """
         return self._add_at(index, value, timeout)
 
