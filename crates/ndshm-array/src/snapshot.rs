@@ -49,7 +49,8 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
                 Err(e) => Err(e.map(|guard| guard.to_owned())),
             };
         }
-        self.segment().undisturbed(self.shape(), timeout, || self.copy())
+        let all = Selection::whole(self.shape());
+        self.segment().undisturbed(self.shape(), &all, timeout, || self.copy())
     }
 
     /// All elements, each as it stood there at some moment.
@@ -64,21 +65,21 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
 }
 
 impl Segment {
-    /// What `copy` makes of the elements of an array of that shape, taken while nobody writes to them; for one that cannot
+    /// What `copy` makes of a part of an array of that shape, taken while nobody writes to it; for one that cannot
     /// write a claim.
     pub(crate) fn undisturbed<C>(
         &self,
         shape: &[usize],
+        of: &Selection,
         timeout: Duration,
         copy: impl Fn() -> C,
     ) -> ClaimResult<C> {
         let deadline = Instant::now().checked_add(timeout);
         let table = self.claim_table(shape).ok_or(ClaimError::ReadOnly)?;
-        let all = Selection::whole(shape);
         let file = self.buffer().as_fd().try_clone_to_owned().ok().map(File::from);
         let control = self.places().control_offset as u64;
         // Rows that were appended since this handle was made are none of its own.
-        let written = || table.written().filter(|(part, ..)| part.overlaps(&all));
+        let written = || table.written().filter(|(part, ..)| part.overlaps(of));
         let late = || deadline.is_some_and(|at| Instant::now() >= at);
         loop {
             let before = table.granted();
@@ -108,7 +109,7 @@ impl Segment {
             }
             if let Some((held, by)) = writer {
                 if late() {
-                    let (part, held) = (all.into(), held.into());
+                    let (part, held) = ((*of).into(), held.into());
                     return Err(ClaimError::Overlap { part, held, by, waits: false });
                 }
                 std::thread::sleep(PAUSE);
@@ -129,7 +130,7 @@ impl Segment {
                 }
             }
             if late() {
-                return Err(ClaimError::Busy { part: all.into(), by: None });
+                return Err(ClaimError::Busy { part: (*of).into(), by: None });
             }
         }
     }

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use ndshm_array::dynamic::DynArray;
+use ndshm_array::dynamic::{DynArray, DynHandle};
 use ndshm_array::npy::Order;
-use ndshm_array::{ClaimError, Mode, Prefault};
+use ndshm_array::{ClaimError, Mode, OpenError, Prefault};
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::add::add_at;
-use crate::claim::Held;
+use crate::claim::Claim;
 use crate::errors;
 use crate::index;
 use crate::span::Span;
@@ -23,32 +23,58 @@ use crate::wait::{SLICE, timeout};
 /// An array, as far as this process has it open.
 #[pyclass(frozen, subclass, module = "ndshm._ndshm")]
 pub(crate) struct Array {
-    /// `None` once it was closed. Locked only while the interpreter's lock is held, and never over anything that lets go of
-    /// that, so no fork finds it locked.
-    now: Mutex<Option<DynArray>>,
+    /// Locked only while the interpreter's lock is held, and never over anything that lets go of that: no code of Python, so
+    /// no error is made. So no fork finds it locked, and no two threads wait for each other's lock.
+    now: Mutex<Now>,
+}
+
+enum Now {
+    Open(DynArray),
+    /// What was described was gone when it was unpickled: told of at its first use, as it may be by one that lives on.
+    Gone(DynHandle),
+    Closed,
 }
 
 impl Array {
     pub(crate) fn new(array: DynArray) -> Self {
-        Self { now: Mutex::new(Some(array)) }
+        Self { now: Mutex::new(Now::Open(array)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<DynArray>> {
+    /// What another process described.
+    pub(crate) fn described(py: Python<'_>, handle: DynHandle) -> PyResult<Self> {
+        // SAFETY: as for `ndshm.open`: who unpickles trusts what is unpickled.
+        match unsafe { handle.open() } {
+            Ok(array) => Ok(Self::new(array)),
+            Err(e) if errors::is_gone(&e) => Ok(Self { now: Mutex::new(Now::Gone(handle)) }),
+            Err(e) => Err(errors::open(py, e)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The array, opened anew where this process was forked since.
     fn get(&self, py: Python<'_>) -> PyResult<DynArray> {
+        self.opened().map_err(|e| match e {
+            Some(e) => errors::open(py, e),
+            None => errors::plain(py, "Closed", "the array was closed"),
+        })
+    }
+
+    /// The same, or why not; `None` where it was closed.
+    fn opened(&self) -> Result<DynArray, Option<OpenError>> {
         let mut now = self.lock();
-        let array =
-            now.as_ref().ok_or_else(|| errors::plain(py, "Closed", "the array was closed"))?;
-        if array.is_mine() {
-            return Ok(array.clone());
-        }
-        // SAFETY: as for `open`: who uses the package trusts those whose arrays it opens.
-        let anew = unsafe { array.handle().open() }.map_err(|e| errors::open(py, e))?;
-        // The old one keeps what views of before the fork show.
-        std::mem::forget(now.replace(anew.clone()));
+        let handle = match &*now {
+            Now::Open(array) if array.is_mine() => return Ok(array.clone()),
+            Now::Open(array) => array.handle(),
+            Now::Gone(handle) => handle.clone(),
+            Now::Closed => return Err(None),
+        };
+        // SAFETY: as for `ndshm.open`: who uses the package trusts those whose arrays it opens.
+        let anew = unsafe { handle.open() }.map_err(Some)?;
+        // One from before a fork keeps what views of that time show.
+        std::mem::forget(std::mem::replace(&mut *now, Now::Open(anew.clone())));
         Ok(anew)
     }
 }
@@ -58,7 +84,14 @@ impl Array {
     /// Another handle to the same array: how the package makes its own class of one.
     #[new]
     fn of(py: Python<'_>, of: &Bound<'_, Array>) -> PyResult<Self> {
-        of.get().get(py).map(Self::new)
+        let gone = match &*of.get().lock() {
+            Now::Gone(handle) => Some(handle.clone()),
+            _ => None,
+        };
+        match gone {
+            Some(handle) => Ok(Self { now: Mutex::new(Now::Gone(handle)) }),
+            None => of.get().get(py).map(Self::new),
+        }
     }
 
     /// # Safety
@@ -130,11 +163,17 @@ impl Array {
 
     #[getter]
     fn closed(&self) -> bool {
-        self.lock().is_none()
+        matches!(*self.lock(), Now::Closed)
+    }
+
+    /// Whether all who had it have ended before it was unpickled here.
+    #[getter]
+    fn gone(&self) -> bool {
+        matches!(*self.lock(), Now::Gone(_))
     }
 
     fn close(&self) {
-        let array = self.lock().take();
+        let array = std::mem::replace(&mut *self.lock(), Now::Closed);
         drop(array);
     }
 
@@ -188,7 +227,8 @@ impl Array {
         Span::new(&array, array.as_ptr(), array.shape(), strides, read_only)
     }
 
-    /// Claims a part: 'r' shared, 'w' exclusive. `seconds` 0: at once or not at all; `None`: for ever. `mend`: poisoned parts, too.
+    /// Claims a part: 'r' shared, 'w' exclusive. `seconds` 0: at once or not at all; `None`: for ever. `mend`: poisoned parts, too; `mends`: whole
+    /// again at the regular end of its block.
     fn _claim(
         &self,
         py: Python<'_>,
@@ -196,24 +236,27 @@ impl Array {
         mode: &str,
         seconds: Option<f64>,
         mend: bool,
-    ) -> PyResult<Held> {
+        mends: bool,
+    ) -> PyResult<Claim> {
         let array = self.get(py)?;
         let part = index::parse(index, array.shape())?;
         let mode = if mode == "r" { Mode::Shared } else { Mode::Exclusive };
-        Held::claim(py, &array, &part, mode, timeout(seconds)?, mend)
+        Claim::new(py, &array, &part, mode, timeout(seconds)?, mend, mends)
     }
 
-    /// The bytes of all elements, of one moment between two writers.
+    /// The bytes of a part, row by row, of one moment between two writers.
     fn _snapshot<'py>(
         &self,
         py: Python<'py>,
+        index: &Bound<'py, PyAny>,
         seconds: Option<f64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let array = self.get(py)?;
+        let part = index::parse(index, array.shape())?;
         let deadline = timeout(seconds)?.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let left = deadline.map_or(SLICE, |at| at.saturating_duration_since(Instant::now()));
-            match py.detach(|| array.snapshot(left.min(SLICE))) {
+            match py.detach(|| array.snapshot_part(&part, left.min(SLICE))) {
                 Ok(bytes) => return Ok(PyBytes::new(py, &bytes)),
                 Err(ClaimError::Overlap { .. } | ClaimError::Busy { .. }) if left >= SLICE => {
                     py.check_signals()?;

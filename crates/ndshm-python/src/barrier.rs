@@ -15,6 +15,8 @@ use crate::slot::{Moved, Slot};
 use crate::wait::{Signals, timeout};
 
 impl Primitive for Barrier<'static> {
+    const COUNTED: bool = true;
+
     fn len(parties: usize) -> usize {
         parties.saturating_add(1).saturating_mul(size_of::<BarrierCell>())
     }
@@ -24,8 +26,25 @@ impl Primitive for Barrier<'static> {
     }
 }
 
-/// Held in the slot: which thread is which party.
-type Seat = (ThreadId, Party<'static>);
+/// A party of this process; of which thread, and whether that asked for the rank.
+pub(crate) struct Seat {
+    thread: ThreadId,
+    /// `None` once it has left.
+    party: Option<Party<'static>>,
+    asked: bool,
+    barrier: Barrier<'static>,
+}
+
+impl Drop for Seat {
+    /// A place that nobody asked for is another's to take, as the next to come is any for `threading.Barrier`. Who asked for a rank is missed.
+    fn drop(&mut self) {
+        if let Some(party) = self.party.take_if(|_| !self.asked) {
+            let rank = party.rank();
+            std::mem::forget(party);
+            self.barrier.vacate(rank);
+        }
+    }
+}
 
 #[pyclass(frozen, subclass, name = "Barrier", module = "ndshm._ndshm")]
 pub(crate) struct PyBarrier(Slot<Barrier<'static>, Seat>);
@@ -33,12 +52,14 @@ pub(crate) struct PyBarrier(Slot<Barrier<'static>, Seat>);
 handles!(PyBarrier, usize);
 
 impl PyBarrier {
-    /// The calling thread's place; at its first call the first that nobody living has.
-    fn seat(&self, py: Python<'_>) -> PyResult<Party<'static>> {
-        let room = self.0.room(py)?;
-        let me = std::thread::current().id();
-        if let Some((_, party)) = self.0.take_where(|(thread, _)| *thread == me) {
-            return Ok(party);
+    /// A place for the calling thread: its own; one of this process where nobody waits; the first that nobody living has; one that another
+    /// thread asked for.
+    fn seat(&self, py: Python<'_>) -> PyResult<Seat> {
+        let (room, me) = (self.0.room(py)?, std::thread::current().id());
+        let ours = self.0.take_where(|seat| seat.thread == me);
+        if let Some(mut seat) = ours.or_else(|| self.0.take_where(|seat| !seat.asked)) {
+            seat.thread = me;
+            return Ok(seat);
         }
         let mut joined = room.primitive.join(0);
         for rank in 1..room.count() {
@@ -47,7 +68,12 @@ impl PyBarrier {
             }
             joined = room.primitive.join(rank);
         }
-        joined.map_err(|e| broken(py, e))
+        match joined {
+            Ok(party) => {
+                Ok(Seat { thread: me, party: Some(party), asked: false, barrier: room.primitive })
+            }
+            Err(e) => self.0.take_where(|_| true).ok_or_else(|| broken(py, e)),
+        }
     }
 }
 
@@ -98,12 +124,21 @@ impl PyBarrier {
         Ok(self.0.room(py)?.primitive.is_broken())
     }
 
-    /// Makes the calling thread the party of that rank. Without it, its first `wait` makes it the first that nobody living is.
+    /// Makes the calling thread the party of that rank: who waits for it is told where it ends. Without it, `wait` takes the first that nobody
+    /// living has.
     fn join(&self, py: Python<'_>, rank: usize) -> PyResult<()> {
-        let party = self.0.room(py)?.primitive.join(rank).map_err(|e| broken(py, e))?;
-        self.0.take_where(|(thread, _)| *thread == std::thread::current().id());
-        self.0.hold((std::thread::current().id(), party));
+        let (room, thread) = (self.0.room(py)?, std::thread::current().id());
+        let party = room.primitive.join(rank).map_err(|e| broken(py, e))?;
+        drop(self.0.take_where(|seat| seat.thread == thread));
+        self.0.hold(Seat { thread, party: Some(party), asked: true, barrier: room.primitive });
         Ok(())
+    }
+
+    /// At the end of this process: gives up its places that nobody asked for, or, where it failed, has them missed.
+    fn _end(&self, failed: bool) {
+        while let Some(mut seat) = self.0.take_where(|seat| !seat.asked) {
+            seat.asked = failed;
+        }
     }
 
     /// Says that nobody of that rank will come: by one that knows it ended.
@@ -116,16 +151,17 @@ impl PyBarrier {
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
         let patience = crate::wait::timeout(timeout)?;
-        let mut party = self.seat(py)?;
+        let mut seat = self.seat(py)?;
+        let party = seat.party.as_mut().expect("only `abort` takes it, and keeps it");
         let rank = party.rank();
         let signals = Signals::default();
-        let moved = Moved((&mut party, &signals));
+        let moved = Moved((party, &signals));
         let result = py.detach(move || {
             let moved = moved;
             let (party, signals) = moved.0;
             party.wait_while(patience, || signals.goes_on()).map(drop)
         });
-        self.0.hold((std::thread::current().id(), party));
+        self.0.hold(seat);
         if result.is_err() {
             signals.raised()?;
         }
@@ -134,7 +170,8 @@ impl PyBarrier {
 
     /// Breaks it for those who wait: this thread will not come.
     fn abort(&self, py: Python<'_>) -> PyResult<()> {
-        drop(self.seat(py)?);
+        // Not given up: missed.
+        drop(self.seat(py)?.party.take());
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ndshm_array::CreateError;
 use ndshm_array::dynamic::{DynArray, DynHandle, DynOptions};
 use ndshm_array::npy::Order;
+use ndshm_buffer::SharedBuffer;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -109,8 +110,7 @@ pub(crate) fn open(
 pub(crate) fn open_handle(py: Python<'_>, handle: &[u8]) -> PyResult<Array> {
     let handle: DynHandle = postcard::from_bytes(handle)
         .map_err(|e| PyValueError::new_err(format!("this is no description of an array: {e}")))?;
-    // SAFETY: as for `open`: who unpickles trusts what is unpickled.
-    unsafe { handle.open() }.map(Array::new).map_err(|e| errors::open(py, e))
+    Array::described(py, handle)
 }
 
 /// Makes an array of an `.npy` file.
@@ -124,6 +124,17 @@ pub(crate) fn load(
 ) -> PyResult<Array> {
     let options = options(dir, name).persist(persist);
     py.detach(|| options.load(path)).map(Array::new).map_err(|e| errors::load(py, e))
+}
+
+/// Removes the names that nobody has and nobody wanted kept: theirs.
+#[pyfunction]
+pub(crate) fn gc(py: Python<'_>, dir: Option<PathBuf>) -> PyResult<Vec<String>> {
+    let mut options = SharedBuffer::options();
+    if let Some(dir) = dir {
+        options = options.dir(dir);
+    }
+    let removed = py.detach(|| options.gc()).map_err(|e| errors::plain(py, "Error", e))?;
+    Ok(removed.into_iter().map(|segment| segment.name().to_owned()).collect())
 }
 
 /// Removes a name.

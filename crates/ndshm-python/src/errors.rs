@@ -138,6 +138,15 @@ pub(crate) fn buffer_open(py: Python<'_>, e: BufferOpen) -> PyErr {
     }
 }
 
+/// Whether what was described is there no longer.
+pub(crate) fn is_gone(e: &OpenError) -> bool {
+    match e {
+        OpenError::Buffer(e) => matches!(e, BufferOpen::Gone { .. } | BufferOpen::Replaced { .. }),
+        OpenError::Replaced { .. } => true,
+        _ => false,
+    }
+}
+
 pub(crate) fn open(py: Python<'_>, e: OpenError) -> PyErr {
     match e {
         OpenError::Buffer(e) => buffer_open(py, e),

@@ -52,7 +52,10 @@ fn one(item: &Bound<'_, PyAny>, axis: usize, len: usize) -> PyResult<SliceInfoEl
     if item.is_instance_of::<pyo3::types::PyBool>() || item.is_none() {
         return Err(refused(item));
     }
-    let index: isize = item.call_method0("__index__").map_err(|_| refused(item))?.extract()?;
+    if !item.hasattr("__index__")? {
+        return Err(refused(item));
+    }
+    let index: isize = item.call_method0("__index__")?.extract()?;
     if !(-signed..signed).contains(&index) {
         let text = format!("index {index} is out of bounds for axis {axis} with size {len}");
         return Err(PyIndexError::new_err(text));

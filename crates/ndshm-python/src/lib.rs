@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _ndshm(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<array::Array>()?;
-    m.add_class::<claim::Held>()?;
+    m.add_class::<claim::Claim>()?;
     m.add_class::<span::Span>()?;
     m.add_class::<locks::PyMutex>()?;
     m.add_class::<locks::PyRwLock>()?;
@@ -30,6 +30,7 @@ fn _ndshm(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<locks::PyEvent>()?;
     m.add_class::<locks::PySemaphore>()?;
     m.add_class::<locks::PySignalSemaphore>()?;
+    m.add_class::<locks::Taken>()?;
     m.add_class::<barrier::PyBarrier>()?;
     m.add_class::<barrier::Launched>()?;
     m.add_function(wrap_pyfunction!(barrier::set_rank, m)?)?;
@@ -37,6 +38,7 @@ fn _ndshm(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(create::open, m)?)?;
     m.add_function(wrap_pyfunction!(create::open_handle, m)?)?;
     m.add_function(wrap_pyfunction!(create::load, m)?)?;
+    m.add_function(wrap_pyfunction!(create::gc, m)?)?;
     m.add_function(wrap_pyfunction!(create::remove, m)?)?;
     m.add_function(wrap_pyfunction!(dtype::descr, m)?)?;
     m.add_function(wrap_pyfunction!(dtype::itemsize, m)?)?;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ndshm_buffer::{BufferHandle, PerProcess, SegmentId, SharedBuffer, TYPED_MAGIC};
-use ndshm_sync::{Layout, LayoutError, Members, Region};
+use ndshm_sync::{JoinError, Layout, LayoutError, Members, Region};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -21,6 +21,9 @@ const FOOTER_LEN: usize = 64;
 
 /// What lies in a room.
 pub(crate) trait Primitive: Sized + Send + Sync + 'static {
+    /// Whether all who open it have to say the same count. (The words are checked for it where they are found.)
+    const COUNTED: bool = false;
+
     /// How many bytes it takes at most, for so many parties, permits, ...
     fn len(count: usize) -> usize;
 
@@ -115,28 +118,49 @@ impl<P: Primitive> Room<P> {
     }
 
     fn of(py: Python<'_>, buffer: SharedBuffer, count: usize) -> PyResult<Arc<Self>> {
+        Self::joined(buffer, count).map_err(|e| match e {
+            Refused::Join(e) => errors::join(py, &e),
+            Refused::Layout(e) => errors::plain(py, "Error", e),
+            Refused::Other(text) => errors::plain(py, "Error", text),
+        })
+    }
+
+    /// Runs no code of Python, so that none waits for the lock of the rooms while this waits for the interpreter's.
+    fn joined(buffer: SharedBuffer, count: usize) -> Result<Arc<Self>, Refused> {
+        let other = |text: &str| Refused::Other(text.to_owned());
+        if buffer.is_read_only() {
+            return Err(other("a lock is written to, and this description is of a read-only one"));
+        }
+        let len = buffer.len().checked_sub(FOOTER_LEN).filter(|&len| len >= Members::SIZE);
+        let len = len.ok_or_else(|| other("the segment is too short for a lock"))?;
         let mut rooms = ROOMS.get().lock().unwrap_or_else(PoisonError::into_inner);
         let found = rooms.get(&buffer.id()).and_then(Weak::upgrade);
         if let Some(room) = found.and_then(|room| room.downcast::<Self>().ok()) {
-            return Ok(room);
+            return match P::COUNTED && room.count != count {
+                true => Err(Refused::Other(format!("it is of {}, not of {count}", room.count))),
+                false => Ok(room),
+            };
         }
-        let differs = |e: LayoutError| errors::plain(py, "Error", e);
-        let len = buffer.len().checked_sub(FOOTER_LEN).filter(|&len| len >= Members::SIZE);
-        let len =
-            len.ok_or_else(|| errors::plain(py, "Error", "the segment is too short for a lock"))?;
         // SAFETY: mapped shared and read-write as long as `buffer`, which the room keeps for longer than the members (members
         // invariant 1); zero when it was made, and used by all as these primitives.
         let region = unsafe { Region::new(buffer.base(), len, buffer.as_fd()) };
         // SAFETY: only the lifetime changes, see above.
         let region = unsafe { std::mem::transmute::<Region<'_>, Region<'static>>(region) };
-        let members = Box::new(Members::join(region).map_err(|e| errors::join(py, &e))?);
+        let members = Box::new(Members::join(region).map_err(Refused::Join)?);
         // SAFETY: in a box that is kept beside the primitive and dropped after it (primitive invariant 1).
         let settled: &'static Members<'static> = unsafe { &*std::ptr::from_ref(&*members) };
-        let primitive = P::place(settled.layout(), count).map_err(differs)?;
+        let primitive = P::place(settled.layout(), count).map_err(Refused::Layout)?;
         let room = Arc::new(Self { primitive, members, buffer, count });
         rooms.retain(|_, room| room.strong_count() > 0);
         let weak: Weak<dyn Any + Send + Sync> = Arc::downgrade(&room) as _;
         rooms.insert(room.buffer.id(), weak);
         Ok(room)
     }
+}
+
+/// Why a primitive is not to be had.
+enum Refused {
+    Join(JoinError),
+    Layout(LayoutError),
+    Other(String),
 }

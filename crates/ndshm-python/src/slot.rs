@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::room::{Primitive, Room};
@@ -19,7 +20,8 @@ unsafe impl<T> Send for Moved<T> {}
 
 /// A room, and what this handle holds there.
 pub(crate) struct Slot<P, G> {
-    /// Locked only while the interpreter's lock is held, and never over anything that lets go of that: no fork finds it locked.
+    /// Locked only while the interpreter's lock is held, and never over anything that lets go of that, so over no code of
+    /// Python: no fork finds it locked, and no two threads wait for each other's lock.
     state: Mutex<State<P, G>>,
 }
 
@@ -50,9 +52,16 @@ impl<P: Primitive, G> Slot<P, G> {
     /// The state, its room joined anew where this process was forked since; what the parent holds is the parent's.
     #[inline]
     fn mine(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, State<P, G>>> {
+        let state = self.lock();
+        if state.room.members.is_mine() {
+            return Ok(state);
+        }
+        let parents = Arc::clone(&state.room);
+        drop(state);
+        // Not under the lock: an error of it is made by code of Python.
+        let room = parents.anew(py)?;
         let mut state = self.lock();
         if !state.room.members.is_mine() {
-            let room = state.room.anew(py)?;
             std::mem::take(&mut state.held).into_iter().for_each(std::mem::forget);
             std::mem::forget(std::mem::replace(&mut state.room, room));
         }
@@ -129,10 +138,14 @@ pub(crate) fn in_slices<T>(
 }
 
 /// How long to wait, as `acquire(blocking, timeout)` says it; `Some(0.0)` is not at all.
-pub(crate) fn patience(blocking: bool, timeout: Option<f64>) -> Option<f64> {
+pub(crate) fn patience(blocking: bool, timeout: Option<f64>) -> PyResult<Option<f64>> {
     match (blocking, timeout) {
-        (false, _) => Some(0.0),
-        (true, Some(-1.0) | None) => None,
-        (true, Some(seconds)) => Some(seconds),
+        (false, Some(-1.0) | None) => Ok(Some(0.0)),
+        (false, _) => Err(PyValueError::new_err("one that does not block has no time-out")),
+        (true, Some(-1.0) | None) => Ok(None),
+        (true, Some(seconds)) if seconds < 0.0 => {
+            Err(PyValueError::new_err("a time-out is positive, or None for ever"))
+        }
+        (true, seconds) => Ok(seconds),
     }
 }

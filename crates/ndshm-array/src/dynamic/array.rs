@@ -9,10 +9,11 @@ use std::time::Duration;
 use ndarray::{Dimension, SliceInfoElem};
 use ndshm_buffer::{PersistError, Prefault, Prefaulted, RemoveError, SharedBuffer};
 
+use super::place::Place;
 use super::{DynClaim, DynHandle, DynOptions};
 use crate::array::SharedArray;
-use crate::claim::{Mode, Patience};
-use crate::claims::ClaimResult;
+use crate::claim::{Mode, Patience, Selection};
+use crate::claims::{ClaimResult, outside};
 use crate::element::Element;
 use crate::error::{OpenError, PrefaultError, SaveError};
 use crate::format::Kind;
@@ -383,12 +384,39 @@ impl DynArray {
     /// ```
     pub fn snapshot(&self, timeout: Duration) -> ClaimResult<Vec<u8>> {
         if self.is_read_only() {
-            return self.segment().undisturbed(self.shape(), timeout, || self.copy());
+            let all = Selection::whole(self.shape());
+            return self.segment().undisturbed(self.shape(), &all, timeout, || self.copy());
         }
         match self.claim_timeout(&[], Mode::Shared, timeout) {
             Ok(_claim) => Ok(self.copy()),
             Err(e) => Err(e.map(|_claim| self.copy())),
         }
+    }
+
+    /// The bytes of the elements of a part, row by row, of one moment: as [`snapshot`](Self::snapshot), of less. `part` as for
+    /// [`claim`](Self::claim).
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`ClaimError::OutOfBounds`](crate::ClaimError::OutOfBounds).
+    ///
+    /// ```
+    /// # use ndshm_array::{SharedArray1, dynamic::DynArray};
+    /// # use std::time::Duration;
+    /// let a = DynArray::from(SharedArray1::from_iter([7_u16, 8, 9])?);
+    /// assert_eq!(a.snapshot_part(&[(1..).into()], Duration::from_secs(1))?, [8, 0, 9, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn snapshot_part(&self, part: &[SliceInfoElem], timeout: Duration) -> ClaimResult<Vec<u8>> {
+        if !self.is_read_only() {
+            return match self.claim_timeout(part, Mode::Shared, timeout) {
+                Ok(claim) => Ok(claim.place().copy(self)),
+                Err(e) => Err(e.map(|claim| claim.place().copy(self))),
+            };
+        }
+        let (selection, place) = Place::select(self, part).map_err(outside)?;
+        let copy = || place.copy(self);
+        self.segment().undisturbed(self.shape(), &selection, timeout, copy)
     }
 
     /// Writes it to an `.npy` file, whole or not at all, under a shared claim: as [`SharedArray::save`].
@@ -457,9 +485,14 @@ impl DynArray {
     /// All of the bytes, whoever writes to them.
     fn copy(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.nbytes()];
-        let offset = self.segment().places().data_offset;
-        self.segment().buffer().read_at(offset, &mut bytes).expect("they fit (invariant 1)");
+        self.copy_bytes(0, &mut bytes);
         bytes
+    }
+
+    /// Those from that one on, which are bytes of elements.
+    pub(super) fn copy_bytes(&self, from: usize, bytes: &mut [u8]) {
+        let from = self.segment().places().data_offset + from;
+        self.segment().buffer().read_at(from, bytes).expect("they fit (invariant 1)");
     }
 }
 

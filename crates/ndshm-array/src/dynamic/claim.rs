@@ -7,6 +7,7 @@ use ndarray::{ArrayView, ArrayViewMut, IxDyn, RawArrayViewMut, ShapeBuilder, Sli
 
 use super::DynArray;
 use super::array::Inner;
+use super::place::Place;
 use crate::claim::{Claim, ClaimError, Mode, Part, Patience, Select};
 use crate::claims::{ClaimResult, outside};
 use crate::element::Element;
@@ -41,16 +42,6 @@ pub struct DynClaim {
     place: Box<Place>,
 }
 
-/// Where a part of an array lies.
-struct Place {
-    part: Vec<SliceInfoElem>,
-    /// From the first element of the array to that of the part, in bytes.
-    offset: usize,
-    shape: Vec<usize>,
-    /// In bytes.
-    strides: Vec<isize>,
-}
-
 impl DynClaim {
     pub(super) fn new(
         array: &DynArray,
@@ -58,19 +49,14 @@ impl DynClaim {
         mode: Mode,
         patience: Patience<'_>,
     ) -> ClaimResult<Self> {
-        let part = match part {
-            [] => vec![SliceInfoElem::from(..); array.shape().len()],
-            part => part.to_vec(),
-        };
-        let selection = Select::<IxDyn>::part(&&*part, array.shape()).map_err(outside)?;
+        let (selection, place) = Place::select(array, part).map_err(outside)?;
         let (wants, mut at) = ([(selection, mode)], [0]);
         let poison = array.segment().granted(array.shape(), &wants, &mut at, patience)?;
         // SAFETY: on the heap, shared and never changed, and kept by `array` of the guard for longer than the claim (claim
         // invariant 1).
         let inner: &'static Inner = unsafe { &*Arc::as_ptr(&array.0) };
         let claim = Claim::new(&inner.segment, &inner.header.shape, at[0], mode);
-        let place = Box::new(Place::of(array, part));
-        let guard = Self { claim, array: array.clone(), mode, place };
+        let guard = Self { claim, array: array.clone(), mode, place: Box::new(place) };
         inner.segment.told(guard, poison)
     }
 
@@ -221,6 +207,10 @@ impl DynClaim {
         self.claim.clear_poison().map_err(|_| ClaimError::Forked)
     }
 
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     fn raw_view<T: Element>(&self) -> Option<RawArrayViewMut<T, IxDyn>> {
         if self.array.dtype().descr() != T::DTYPE.descr() {
             return None;
@@ -231,27 +221,6 @@ impl DynClaim {
         // (array invariant 1).
         let all = unsafe { RawArrayViewMut::from_shape_ptr(shape, data) };
         Some(Select::<IxDyn>::view(&*self.place.part, all))
-    }
-}
-
-impl Place {
-    fn of(array: &DynArray, part: Vec<SliceInfoElem>) -> Self {
-        // As bytes: with one axis more, along which those of an element lie.
-        let and = |axes: &[usize], last| IxDyn(&[axes, &[last]].concat());
-        let shape = and(array.shape(), array.dtype().size());
-        let shape = shape.strides(and(&array.strides(), 1));
-        // SAFETY: the elements fit into the data, which is mapped (array invariant 1).
-        let all = unsafe { RawArrayViewMut::<u8, IxDyn>::from_shape_ptr(shape, array.as_ptr()) };
-        let bytes: Vec<_> = part.iter().copied().chain([SliceInfoElem::from(..)]).collect();
-        let mut view = Select::<IxDyn>::view(&*bytes, all);
-        let axes = view.ndim() - 1;
-        let offset = view.as_mut_ptr().addr() - array.as_ptr().addr();
-        Self {
-            part,
-            offset,
-            shape: view.shape()[..axes].to_vec(),
-            strides: view.strides()[..axes].to_vec(),
-        }
     }
 }
 

@@ -27,6 +27,7 @@ mod array;
 mod claim;
 mod handle;
 mod options;
+mod place;
 
 pub use array::DynArray;
 pub use claim::DynClaim;

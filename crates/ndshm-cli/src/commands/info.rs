@@ -82,7 +82,9 @@ fn list(out: &mut String, key: &str, items: Vec<(String, Style)>, screen: &Scree
 
 fn state(state: State) -> &'static str {
     match state {
-        State::Live => "live: processes have it; the name goes with its creator",
+        State::Live => {
+            "live: processes have it; the name goes when its creator drops it, or, if that was killed, by `ndshm gc` once nobody has it"
+        }
         State::LivePersisted => {
             "live and persisted: processes have it; the name stays until `ndshm rm`"
         }

@@ -13,7 +13,7 @@ across processes; what a killed process left half-written is known by name, and 
         print(m.sum())
     a[0, :] = 2 * a[1, :]                   # each side under a claim of its own
 
-Arrays: :func:`zeros`, :func:`empty`, :func:`full`, :func:`array`, :func:`open`, :func:`load`, :func:`remove`; :class:`SharedArray`,
+Arrays: :func:`zeros`, :func:`empty`, :func:`full`, :func:`array`, :func:`open`, :func:`load`, :func:`remove`, :func:`gc`; :class:`SharedArray`,
 :class:`Claim`.
 
 Locks: :class:`Mutex`, :class:`RwLock`, :class:`Condition`, :class:`Event`, :class:`Semaphore`, :class:`SignalSemaphore`,
@@ -25,7 +25,7 @@ Errors: all are :class:`Error`; :class:`OwnerDied`, :class:`Overlap`, :class:`Ti
 :class:`ReadOnly`, :class:`NameTaken`, :class:`NotFound`, :class:`NoSpace` say who and what in their attributes.
 """
 
-from ._array import Claim, SharedArray, array, empty, full, load, open, remove, zeros
+from ._array import Claim, SharedArray, array, empty, full, gc, load, open, remove, zeros
 from ._errors import (
     BadName,
     BrokenBarrier,
@@ -51,3 +51,10 @@ from ._locks import Barrier, Condition, Event, Mutex, RwLock, Semaphore, SignalS
 from ._workers import Worker, Workers
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BadName", "Barrier", "BrokenBarrier", "Claim", "Closed", "Condition", "Deadlock", "Error", "Event", "FileError",
+    "Gone", "Member", "Mutex", "NameTaken", "NoSpace", "NotAllowed", "NotFound", "Overlap", "OwnerDied", "ReadOnly",
+    "RwLock", "Semaphore", "SharedArray", "SignalSemaphore", "TimedOut", "TooLarge", "Worker", "WorkerDied",
+    "Workers", "WorkersFailed", "array", "empty", "full", "gc", "load", "open", "remove", "zeros",
+]

@@ -37,7 +37,10 @@ def _descr(dtype: Any) -> str:
 
 
 def _shape(shape: Any) -> list[int]:
-    return [shape.__index__()] if hasattr(shape, "__index__") else [n.__index__() for n in shape]
+    lengths = [shape.__index__()] if hasattr(shape, "__index__") else [n.__index__() for n in shape]
+    if any(n < 0 for n in lengths):
+        raise ValueError(f"a shape has no negative lengths: {shape}")
+    return lengths
 
 
 def keep_for_child(thing: Any) -> None:
@@ -52,69 +55,7 @@ def keep_for_child(thing: Any) -> None:
         kept.append(thing)
 
 
-class Claim:
-    """A part of an array, claimed: by :meth:`SharedArray.read`, ``write`` and ``claim``.
-
-    As a context it gives the elements as a NumPy array, and lets go of them at the end, however the block ends: an
-    exception leaves what was written so far, as a ``threading.Lock`` would. Only the *death* of the process poisons.
-
-    It is held from the call on; without ``with`` until :meth:`release`, or until nothing refers to it. After that the array
-    that it gave is made read-only. Slices of it that were made before, and ``flags.writeable = True``,
-    get around that, and then nobody else knows: use what a claim gave within its block.
-    """
-
-    __slots__ = ("_held", "_view", "_mends", "__weakref__")
-
-    def __init__(self, held: _ndshm.Held, mends: bool = False) -> None:
-        self._held = held
-        self._view: Any = None
-        self._mends = mends
-
-    @property
-    def array(self) -> np.ndarray:
-        """The elements: the shared memory itself, read-only where the claim is shared."""
-        if self._view is None:
-            import numpy as np
-
-            self._view = np.asarray(self._held.span())
-        view: np.ndarray = self._view
-        return view
-
-    @property
-    def held(self) -> bool:
-        """Whether it has not been released."""
-        return self._held.held
-
-    @property
-    def part(self) -> str:
-        """Which part it is, in words."""
-        return self._held.part()
-
-    def release(self) -> None:
-        """Lets go of the part. To do so again does nothing."""
-        if self._view is not None:
-            if self._view.flags.writeable:
-                self._view.flags.writeable = False
-            self._view = None
-        self._held.release()
-
-    def __del__(self) -> None:
-        self.release()
-
-    def clear_poison(self) -> bool:
-        """Declares the part whole again, after it was mended; ``False`` where poison is left that reaches beyond it."""
-        return self._held.clear_poison()
-
-    def __enter__(self) -> np.ndarray:
-        return self.array
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        if self._mends and kind is None:
-            self.clear_poison()
-        self.release()
-
-    def __repr__(self) -> str:
-        return f"<ndshm.Claim of {self.part}>" if self.held else "<ndshm.Claim, released>"
+Claim = _ndshm.Claim
 
 
 class SharedArray(_ndshm.Array):
@@ -208,7 +149,7 @@ class SharedArray(_ndshm.Array):
 
     def _claimed(self, part: Any, mode: str, timeout: float | None, mend: bool, mends: bool = False) -> Claim:
         try:
-            return Claim(self._claim(part, mode, timeout, mend), mends)
+            return self._claim(part, mode, timeout, mend, mends)
         except OwnerDied as error:
             error._mend = lambda timeout: self._claimed(part, "w", timeout, True, True)
             raise
@@ -220,12 +161,17 @@ class SharedArray(_ndshm.Array):
         if not self.read_only:
             with self.read(timeout=timeout) as m:
                 return m.copy(order="K")
-        return np.ndarray(self.shape, self.dtype, bytearray(self._snapshot(timeout)), order=self.order)
+        copy = np.ndarray(self.shape, self.dtype, bytearray(self._snapshot(..., timeout)))
+        return copy if self.order == "C" else np.asfortranarray(copy)
 
     def __getitem__(self, part: Any) -> Any:
         """A copy of a part, under a shared claim of it."""
         if self.read_only:
-            return self.snapshot()[part].copy()
+            import numpy as np
+
+            found = bytearray(self._snapshot(part, _FOR_EVER))
+            shape = np.broadcast_to(np.empty((), self.dtype), self.shape)[part].shape
+            return np.ndarray(shape, self.dtype, found)[()]
         with self._claimed(part, "r", _FOR_EVER, False) as m:
             copy = m.copy(order="K")
             return copy if m.ndim else copy[()]
@@ -238,10 +184,17 @@ class SharedArray(_ndshm.Array):
     def __iter__(self) -> Any:
         return iter(self[...])
 
+    def _rebinding(self, _: Any) -> Any:
+        """``a += x`` would make a private array and call it ``a``."""
+        raise TypeError("this would leave the shared array: write a[...] += x, or `with a.write() as m: m += x`, which is one step to others")
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __ifloordiv__ = __imod__ = __ipow__ = __imatmul__ = _rebinding
+    __iand__ = __ior__ = __ixor__ = __ilshift__ = __irshift__ = _rebinding
+
     def add_at(self, index: Any, value: Any, *, timeout: float | None = _FOR_EVER) -> Any:
         """Adds to one element, atomically: any number of processes may do so at once, and none is lost. Returns what it was.
 
-        Integers wrap around; of ``bool`` it is *or*. Not for ``complex128`` and structures.
+        Sums of integers wrap around, and what is added has to fit; of ``bool`` it is *or*. Not for ``complex128`` and structures.
         """
         return self._add_at(index, value, timeout)
 
@@ -258,6 +211,13 @@ class SharedArray(_ndshm.Array):
         if self.read_only:
             raise ReadOnly("the array was opened read-only: np.asarray(a) is a read-only view")
         return np.asarray(self._span(False))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """For NumPy, where the buffer cannot be had: a closed array is an error, not an object of its own kind."""
+        import numpy as np
+
+        view = np.asarray(self._span(True), dtype)
+        return view.copy() if copy else view
 
     def __dlpack__(self, **options: Any) -> Any:
         """For ``np.from_dlpack(a)`` and its like elsewhere: all elements, read-only, without a claim. What a claim gave has it, too.
@@ -302,6 +262,8 @@ class SharedArray(_ndshm.Array):
     def __repr__(self) -> str:
         if self.closed:
             return "<ndshm.SharedArray, closed>"
+        if self.gone:
+            return "<ndshm.SharedArray, gone>"
         name = f", name={self.name!r}" if self.name else ""
         return f"<ndshm.SharedArray of {self.dtype_name}, shape={self.shape}{name}>"
 
@@ -420,6 +382,14 @@ def load(
 ) -> SharedArray:
     """An array with the contents of an ``.npy`` file."""
     return SharedArray(_ndshm.load(path, name, dir, persist))
+
+
+def gc(*, dir: str | os.PathLike[str] | None = None) -> list[str]:
+    """Removes the names that killed programs left, as the command ``ndshm gc`` does: those that nobody has open, and nobody wanted kept.
+
+    Returns them. What anybody has, and what was made with ``persist``, is not touched.
+    """
+    return _ndshm.gc(dir)
 
 
 def remove(name: str, *, dir: str | os.PathLike[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import Any, NamedTuple
 
@@ -31,6 +32,10 @@ class Error(Exception):
     part: str | None = None
     held: str | None = None
 
+    def __reduce__(self) -> Any:
+        # What mends is of this process.
+        return type(self), self.args, {k: v for k, v in self.__dict__.items() if k != "_mend"}
+
 
 class OwnerDied(Error):
     """A process died while it had this claimed or locked: it may be half-changed.
@@ -55,7 +60,7 @@ class OwnerDied(Error):
         For more than the part that was asked for, use ``array.write(mend=True)`` and ``clear_poison()``.
         """
         if self._mend is None:
-            raise Error("there is nothing to mend here") from self
+            raise Error("this is of another process, or mended: ask for the part, or the lock, again") from self
         return self._mend(timeout)
 
 
@@ -140,8 +145,13 @@ class WorkerDied(Error):
     signal: int | None = None
 
 
+_ERRNO = {"NameTaken": errno.EEXIST, "NotFound": errno.ENOENT, "NotAllowed": errno.EACCES, "NoSpace": errno.ENOSPC}
+
+
 def _made(name: str, text: str, attributes: dict[str, Any]) -> Error:
     error: Error = globals()[name](text)
+    if isinstance(error, OSError):
+        error.errno = _ERRNO.get(name)
     for attribute, value in attributes.items():
         setattr(error, attribute, value)
     return error

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+import weakref
+from types import FrameType
 from typing import Any, Callable
 
 from . import _ndshm
 from ._array import keep_for_child
-from ._errors import TimedOut
 
 _Dir = str | os.PathLike[str] | None
-
-
-class _Mending:
-    """A lock that is held although one died with it; whole again at the regular end of the block."""
-
-    def __init__(self, lock: Any, taken: bool, release: Callable[[], None]) -> None:
-        if not taken:
-            raise TimedOut("timed out waiting for a lock")
-        self._lock, self._release = lock, release
-
-    def __enter__(self) -> Any:
-        return self._lock
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        if kind is None:
-            self._lock.clear_poison()
-        self._release()
 
 
 class _Named:
@@ -68,8 +54,8 @@ class Mutex(_Named, _ndshm.Mutex):
         """The one of that name."""
         return _ndshm.Mutex.__new__(cls, _ndshm.Mutex._open(name, dir, 0))
 
-    def _mending(self, timeout: float | None) -> _Mending:
-        return _Mending(self, self._take(timeout), self.release)
+    def _mending(self, timeout: float | None) -> _ndshm.Taken:
+        return _ndshm.Taken(self, "mend", timeout)
 
 
 class RwLock(_Named, _ndshm.RwLock):
@@ -88,31 +74,16 @@ class RwLock(_Named, _ndshm.RwLock):
         """The one of that name."""
         return _ndshm.RwLock.__new__(cls, _ndshm.RwLock._open(name, dir, 0))
 
-    def read(self, *, timeout: float | None = None) -> _Taken:
+    def read(self, *, timeout: float | None = None) -> _ndshm.Taken:
         """A context that reads."""
-        return _Taken(self, self.acquire_read, timeout)
+        return _ndshm.Taken(self, "read", timeout)
 
-    def write(self, *, timeout: float | None = None) -> _Taken:
+    def write(self, *, timeout: float | None = None) -> _ndshm.Taken:
         """A context that writes."""
-        return _Taken(self, self.acquire_write, timeout)
+        return _ndshm.Taken(self, "write", timeout)
 
-    def _mending(self, timeout: float | None) -> _Mending:
-        return _Mending(self, self.acquire_write(True, timeout, True), self.release)
-
-
-class _Taken:
-    __slots__ = ("_lock", "_acquire", "_timeout")
-
-    def __init__(self, lock: RwLock, acquire: Callable[..., bool], timeout: float | None) -> None:
-        self._lock, self._acquire, self._timeout = lock, acquire, timeout
-
-    def __enter__(self) -> RwLock:
-        if not self._acquire(True, self._timeout):
-            raise TimedOut("timed out waiting for a lock")
-        return self._lock
-
-    def __exit__(self, *_: Any) -> None:
-        self._lock.release()
+    def _mending(self, timeout: float | None) -> _ndshm.Taken:
+        return _ndshm.Taken(self, "mend", timeout)
 
 
 class Condition(_Named, _ndshm.Condition):
@@ -140,8 +111,8 @@ class Condition(_Named, _ndshm.Condition):
             self.wait(left)
         return result
 
-    def _mending(self, timeout: float | None) -> _Mending:
-        return _Mending(self, self._take(timeout), self.release)
+    def _mending(self, timeout: float | None) -> _ndshm.Taken:
+        return _ndshm.Taken(self, "mend", timeout)
 
 
 class Event(_Named, _ndshm.Event):
@@ -192,17 +163,55 @@ class SignalSemaphore(_Named, _ndshm.SignalSemaphore):
 class Barrier(_Named, _ndshm.Barrier):
     """As ``threading.Barrier``: ``wait(timeout)`` until ``parties`` have come; returns this one's rank.
 
-    Whoever waits for one that died, left, or gave up gets :class:`BrokenBarrier`, which names it; ``reset()`` makes it whole.
-    A party is a thread of a process; it has a rank from its first ``wait`` on, the first that is free, unless it said ``join(rank)``
-    before.
+    A process takes a place by its first ``wait``, the first that is free, and keeps it: of one that is killed, or fails, whoever waits for
+    it gets :class:`BrokenBarrier`, which names it; ``reset()`` makes it whole. A process that ends well gives its places up, and
+    others may come instead. So no more than ``parties`` processes can take part at a time. After ``join(rank)`` the place is that one, and missed
+    also where its process ends well.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_watched")
+    _watched: int
 
     def __new__(cls, parties: int, *, name: str | None = None, dir: _Dir = None) -> Barrier:
+        if parties < 1:
+            raise ValueError("a barrier has one party, or more")
         return _ndshm.Barrier.__new__(cls, _ndshm.Barrier._create(parties, name, dir))
 
     @classmethod
     def open(cls, name: str, parties: int, *, dir: _Dir = None) -> Barrier:
         """The one of that name, of as many parties."""
         return _ndshm.Barrier.__new__(cls, _ndshm.Barrier._open(name, dir, parties))
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits until all have come, and returns this one's rank. :class:`BrokenBarrier` where somebody will not, or the time is up."""
+        if getattr(self, "_watched", None) != os.getpid():
+            _vacate_at_the_end(self)
+            self._watched = os.getpid()
+        return super().wait(timeout)
+
+
+def _vacate_at_the_end(barrier: Barrier) -> None:
+    """Has its places given up when this process ends well."""
+    from multiprocessing.util import Finalize
+
+    known, started = weakref.ref(barrier), _started()
+
+    def end() -> None:
+        one = known()
+        if one is None:
+            return
+        # A process that multiprocessing started did well if that says so; a program, if nothing went up through it.
+        well = started.f_locals.get("exitcode") == 0 if started else getattr(sys, "last_type", None) is None
+        one._end(not well)
+
+    Finalize(barrier, end, exitpriority=0)
+
+
+def _started() -> FrameType | None:
+    """Where multiprocessing runs this process, if it does: there it notes how it ended, and nowhere else."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        if frame.f_code.co_name == "_bootstrap" and frame.f_globals.get("__name__") == "multiprocessing.process":
+            return frame
+        frame = frame.f_back
+    return None

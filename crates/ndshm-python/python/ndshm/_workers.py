@@ -51,7 +51,8 @@ class Worker:
 class Workers:
     """``size`` processes that run one function.
 
-    ``start_method`` is as in ``multiprocessing``: ``spawn`` starts afresh, ``forkserver`` and ``fork`` are quicker.
+    ``start_method`` is as in ``multiprocessing``: ``spawn`` starts afresh, ``forkserver`` and ``fork`` are quicker. What is typed at a prompt, or in a
+    notebook, only a fork has: the others import the function from its module.
     """
 
     def __init__(self, size: int, *, start_method: str = "spawn") -> None:
@@ -99,22 +100,30 @@ def _collected(processes: list[Any], pipes: dict[Any, int], barrier: Barrier) ->
     """Waits for all; what each sent, or how it ended."""
     results: dict[int, Any] = {}
     failures: dict[int, BaseException] = {}
-    waiting = dict(pipes)
-    while waiting:
-        pipe: Any
-        for pipe in wait(list(waiting)):
-            rank = waiting.pop(pipe)
-            process = processes[rank]
+    # How a process ended is asked of the kernel: what it started, and left, may have its end of the pipe.
+    ends = {}
+    try:
+        for rank, process in enumerate(processes):
             try:
-                fine, outcome = pickle.loads(pipe.recv_bytes())
-            except EOFError:
-                process.join()
-                failures[rank] = _ended(rank, process)
-                barrier.withdraw(rank)  # it may have died before it joined
-            else:
-                # A worker is gone once its result is here: what it held is told from what it has given back.
-                process.join()
+                ends[os.pidfd_open(process.pid)] = rank
+            except ProcessLookupError:
+                pass  # ended, and reaped by its server: its pipe tells
+        waiting: dict[Any, int] = {**pipes, **ends}
+        while waiting:
+            ready: Any
+            for ready in wait(list(waiting)):
+                if ready not in waiting:
+                    continue
+                rank = waiting[ready]
+                for both in [one for one, of in waiting.items() if of == rank]:
+                    del waiting[both]
+                fine, outcome = _outcome(rank, processes[rank], next(pipe for pipe, of in pipes.items() if of == rank))
                 (results if fine else failures)[rank] = outcome
+                if isinstance(outcome, WorkerDied):
+                    barrier.withdraw(rank)  # it may have died before it joined
+    finally:
+        for end in ends:
+            os.close(end)
     if not failures:
         return [results[rank] for rank in range(len(processes))]
     # Those who only waited for one that failed are not the cause.
@@ -126,10 +135,31 @@ def _collected(processes: list[Any], pipes: dict[Any, int], barrier: Barrier) ->
     raise error from first
 
 
+def _outcome(rank: int, process: Any, pipe: Any) -> tuple[bool, Any]:
+    """What a worker that is at its end has sent: whether it did well, and what it returned or raised."""
+    try:
+        # It may have ended without a word, and its pipe be open elsewhere.
+        sent = pipe.recv_bytes() if pipe.poll() else None
+    except EOFError:
+        sent = None
+    # A worker is gone once its result is here: what it held is told from what it has given back.
+    process.join()
+    if sent is None:
+        return False, _ended(rank, process)
+    try:
+        fine, outcome = pickle.loads(sent)
+    except Exception as e:  # noqa: BLE001, whatever the class of a result does
+        error = Error(f"the result cannot be unpickled: {type(e).__name__}: {e}")
+        error.__cause__ = e
+        return False, error
+    return fine, outcome
+
+
 def _ended(rank: int, process: Any) -> WorkerDied:
     code = process.exitcode
     if code < 0:
-        how = f"was killed by {signal.Signals(-code).name}"
+        names = {s.value: s.name for s in signal.Signals}
+        how = f"was killed by {names.get(-code, f'signal {-code}')}"
     else:
         how = f"ended with exit status {code} before it had a result"
     error = WorkerDied(f"worker {rank} (pid {process.pid}) {how}")

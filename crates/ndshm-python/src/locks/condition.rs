@@ -6,7 +6,7 @@ use ndshm_sync::{Condvar, CondvarCell, Layout, LayoutError, LockError, Mutex, Mu
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{Guard, got, handles, not_held, owner_died};
+use super::{Guard, died, got, handles, not_held, owner_died};
 use crate::errors;
 use crate::room::{Primitive, Room};
 use crate::slot::{Slot, in_slices, patience};
@@ -57,7 +57,7 @@ impl PyCondition {
                 this.0.hold(guard);
                 Ok(true)
             }
-            Some(Err(e)) => Err(owner_died(slf, e, "_mending")),
+            Some(Err(e)) => Err(owner_died(slf, e)),
         }
     }
 }
@@ -72,7 +72,7 @@ impl PyCondition {
     /// Takes its lock; False where the time is up.
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        Self::locked_by(slf, patience(blocking, timeout))
+        Self::locked_by(slf, patience(blocking, timeout)?)
     }
 
     /// Gives its lock back.
@@ -121,12 +121,7 @@ impl PyCondition {
                     let by = poisoned.member();
                     // The lock stays held, as after any wait; its poison is told at the next `acquire`, too.
                     this.0.hold(poisoned.into_inner().0);
-                    return Err(errors::raise(
-                        py,
-                        "OwnerDied",
-                        format!("{by} died while holding the lock"),
-                        |attrs| attrs.set_item("by", errors::who(py, by)?),
-                    ));
+                    return Err(died(slf, by));
                 }
                 Err(e) => return Err(errors::plain(py, "Error", e)),
             };

@@ -5,8 +5,9 @@ mod event;
 mod mutex;
 mod rwlock;
 mod semaphore;
+mod taken;
 
-use ndshm_sync::{LockError, MutexGuard};
+use ndshm_sync::{LockError, Member, MutexGuard};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -15,6 +16,7 @@ pub(crate) use event::PyEvent;
 pub(crate) use mutex::PyMutex;
 pub(crate) use rwlock::PyRwLock;
 pub(crate) use semaphore::{PySemaphore, PySignalSemaphore};
+pub(crate) use taken::Taken;
 
 use crate::errors;
 
@@ -57,22 +59,27 @@ macro_rules! handles {
 }
 
 /// Locked by one that died: told, and let go of again; `mend` of the exception takes it.
-pub(crate) fn owner_died<T, G>(slf: &Bound<'_, T>, e: LockError<G>, mending: &str) -> PyErr {
-    let py = slf.py();
-    let LockError::Poisoned(poisoned) = e else { return errors::plain(py, "Error", e) };
+pub(crate) fn owner_died<T, G>(slf: &Bound<'_, T>, e: LockError<G>) -> PyErr {
+    let LockError::Poisoned(poisoned) = e else { return errors::plain(slf.py(), "Error", e) };
     let by = poisoned.member();
     drop(poisoned);
+    died(slf, by)
+}
+
+/// The same, of a lock that the caller still has, or has no more.
+pub(crate) fn died<T>(slf: &Bound<'_, T>, by: Member) -> PyErr {
+    let py = slf.py();
     let text = format!(
         "{by} died while holding the lock: what it guards may be half-changed; mend it within `with error.mend():`"
     );
     errors::raise(py, "OwnerDied", text, |attrs| {
         attrs.set_item("by", errors::who(py, by)?)?;
-        attrs.set_item("_mend", slf.as_any().getattr(mending)?)
+        attrs.set_item("_mend", slf.as_any().getattr("_mending")?)
     })
 }
 
 pub(crate) fn not_held() -> PyErr {
-    PyRuntimeError::new_err("released a lock that this handle does not hold")
+    PyRuntimeError::new_err("this handle does not hold the lock")
 }
 
 pub(crate) type Guard = MutexGuard<'static, u64>;

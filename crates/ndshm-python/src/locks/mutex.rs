@@ -40,7 +40,7 @@ impl PyMutex {
     #[inline]
     fn locked_by(slf: &Bound<'_, Self>, seconds: Option<f64>) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
-        let failed = match this.0.try_hold(py, Mutex::try_lock)? {
+        let failed = match this.0.try_hold(py, |mutex| attempts(mutex, seconds))? {
             Ok(()) => return Ok(true),
             Err(LockError::WouldBlock { .. }) if seconds == Some(0.0) => return Ok(false),
             Err(LockError::WouldBlock { .. }) => match this.get(py, seconds)? {
@@ -53,8 +53,22 @@ impl PyMutex {
             },
             Err(e) => e,
         };
-        Err(owner_died(slf, failed, "_mending"))
+        Err(owner_died(slf, failed))
     }
+}
+
+/// A few attempts within a microsecond or so, if there is time at all: what a lock is held for in another process is often
+/// less than it takes to let go of the interpreter's lock and have it again.
+#[inline]
+fn attempts(mutex: &Mutex<'static, u64>, seconds: Option<f64>) -> Result<Guard, LockError<Guard>> {
+    let mut got = mutex.try_lock();
+    let mut pauses = 1;
+    while matches!(got, Err(LockError::WouldBlock { .. })) && pauses <= 16 && seconds != Some(0.0) {
+        (0..pauses).for_each(|_| std::hint::spin_loop());
+        pauses *= 2;
+        got = mutex.try_lock();
+    }
+    got
 }
 
 #[pymethods]
@@ -67,7 +81,7 @@ impl PyMutex {
     /// Takes the lock; False where it was not to be had in `timeout` seconds (None or -1: for ever).
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        Self::locked_by(slf, patience(blocking, timeout))
+        Self::locked_by(slf, patience(blocking, timeout)?)
     }
 
     /// Gives it back.

@@ -46,7 +46,7 @@ impl PyRwLock {
     /// Takes it together with others who read; False where the time is up.
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire_read(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        let (py, this, seconds) = (slf.py(), slf.get(), patience(blocking, timeout));
+        let (py, this, seconds) = (slf.py(), slf.get(), patience(blocking, timeout)?);
         let room = this.0.room(py)?;
         let result = match got(room.primitive.try_read()) {
             None if seconds != Some(0.0) => {
@@ -60,7 +60,7 @@ impl PyRwLock {
                 this.0.hold(Either::Read(guard));
                 Ok(true)
             }
-            Some(Err(e)) => Err(owner_died(slf, e, "_mending")),
+            Some(Err(e)) => Err(owner_died(slf, e)),
         }
     }
 
@@ -72,7 +72,7 @@ impl PyRwLock {
         timeout: Option<f64>,
         mend: bool,
     ) -> PyResult<bool> {
-        let (py, this, seconds) = (slf.py(), slf.get(), patience(blocking, timeout));
+        let (py, this, seconds) = (slf.py(), slf.get(), patience(blocking, timeout)?);
         let room = this.0.room(py)?;
         let result = match got(room.primitive.try_write()) {
             None if seconds != Some(0.0) => {
@@ -84,10 +84,15 @@ impl PyRwLock {
             None => return Ok(false),
             Some(Ok(guard)) => guard,
             Some(Err(LockError::Poisoned(poisoned))) if mend => poisoned.into_inner(),
-            Some(Err(e)) => return Err(owner_died(slf, e, "_mending")),
+            Some(Err(e)) => return Err(owner_died(slf, e)),
         };
         this.0.hold(Either::Write(guard));
         Ok(true)
+    }
+
+    /// Takes it alone, whether one died writing or not.
+    fn _take(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
+        Self::acquire_write(slf, true, timeout, true)
     }
 
     /// Gives back what this handle took last.

@@ -16,6 +16,8 @@ use crate::room::{Primitive, Room};
 use crate::slot::{Slot, in_slices, patience};
 
 impl Primitive for Semaphore<'static> {
+    const COUNTED: bool = true;
+
     fn len(permits: usize) -> usize {
         (2 + permits.div_ceil(8)) * size_of::<SemaphoreCell>()
     }
@@ -71,7 +73,7 @@ impl PySemaphore {
     /// Takes a permit; False where the time is up. Those of the dead come back by themselves.
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(&self, py: Python<'_>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        self.got(py, patience(blocking, timeout))
+        self.got(py, patience(blocking, timeout)?)
     }
 
     /// Gives back `n` permits that this handle has.
@@ -137,7 +139,7 @@ impl PySignalSemaphore {
     /// Takes one off the count; False where the time is up.
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(&self, py: Python<'_>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        let (room, seconds) = (self.0.room(py)?, patience(blocking, timeout));
+        let (room, seconds) = (self.0.room(py)?, patience(blocking, timeout)?);
         if room.primitive.try_wait().is_ok() {
             return Ok(true);
         }
