@@ -213,6 +213,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::single_range_in_vec_init,
+        reason = "of arrays with one axis, and of fewer axes than there are"
+    )]
     fn ranges_that_an_array_does_not_have_are_refused() {
         let refused = |ranges: &[Range<usize>]| Tile::<IxDyn>::new(ranges).part(&[4, 6]).is_err();
         assert!(!refused(&[0..4, 6..6]));

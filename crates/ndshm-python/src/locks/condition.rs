@@ -6,10 +6,11 @@ use ndshm_sync::{Condvar, CondvarCell, Layout, LayoutError, LockError, Mutex, Mu
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{Guard, died, got, handles, not_held, owner_died};
+use super::locked::Locked;
+use super::{Guard, died, handles, not_held};
 use crate::errors;
 use crate::room::{Primitive, Room};
-use crate::slot::{Slot, in_slices, patience};
+use crate::slot::{Slot, patience};
 
 /// A mutex around a count of notifications, and what is slept on.
 pub(crate) struct Notified {
@@ -28,39 +29,17 @@ impl Primitive for Notified {
     }
 }
 
+impl Locked for Notified {
+    #[inline]
+    fn mutex(&self) -> &Mutex<'static, u64> {
+        &self.mutex
+    }
+}
+
 #[pyclass(frozen, subclass, name = "Condition", module = "ndshm._ndshm")]
 pub(crate) struct PyCondition(Slot<Notified, Guard>);
 
 handles!(PyCondition, usize);
-
-impl PyCondition {
-    fn get(
-        &self,
-        py: Python<'_>,
-        seconds: Option<f64>,
-    ) -> PyResult<Option<Result<Guard, LockError<Guard>>>> {
-        let room = self.0.room(py)?;
-        let mutex = &room.primitive.mutex;
-        match got(mutex.try_lock()) {
-            None if seconds != Some(0.0) => {
-                in_slices(py, seconds, |slice| got(mutex.lock_timeout(slice)))
-            }
-            decided => Ok(decided),
-        }
-    }
-
-    fn locked_by(slf: &Bound<'_, Self>, seconds: Option<f64>) -> PyResult<bool> {
-        let this = slf.get();
-        match this.get(slf.py(), seconds)? {
-            None => Ok(false),
-            Some(Ok(guard)) => {
-                this.0.hold(guard);
-                Ok(true)
-            }
-            Some(Err(e)) => Err(owner_died(slf, e)),
-        }
-    }
-}
 
 #[pymethods]
 impl PyCondition {
@@ -72,7 +51,7 @@ impl PyCondition {
     /// Takes its lock; False where the time is up.
     #[pyo3(signature = (blocking=true, timeout=None))]
     fn acquire(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
-        Self::locked_by(slf, patience(blocking, timeout)?)
+        slf.get().0.acquire(slf, patience(blocking, timeout)?)
     }
 
     /// Gives its lock back.
@@ -81,7 +60,7 @@ impl PyCondition {
     }
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::locked_by(slf, None)
+        slf.get().0.acquire(slf, None)
     }
 
     #[pyo3(signature = (_kind=None, _value=None, _traceback=None))]
@@ -152,25 +131,11 @@ impl PyCondition {
     }
 
     fn _take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        match self.get(py, timeout)? {
-            None => Ok(false),
-            Some(Err(LockError::Poisoned(poisoned))) => {
-                self.0.hold(poisoned.into_inner());
-                Ok(true)
-            }
-            Some(Ok(guard)) => {
-                self.0.hold(guard);
-                Ok(true)
-            }
-            Some(Err(e)) => Err(errors::plain(py, "Error", e)),
-        }
+        self.0.acquire_poisoned(py, timeout)
     }
 
     /// Declares what it guards whole again; by the one who holds the lock.
     fn clear_poison(&self, py: Python<'_>) -> PyResult<()> {
-        let mut guard = self.0.take(py)?.ok_or_else(not_held)?;
-        guard.clear_poison();
-        self.0.hold(guard);
-        Ok(())
+        self.0.clear_poison(py)
     }
 }

@@ -2,6 +2,7 @@
 
 mod condition;
 mod event;
+mod locked;
 mod mutex;
 mod rwlock;
 mod semaphore;
