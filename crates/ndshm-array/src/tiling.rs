@@ -128,6 +128,23 @@ impl<D: Dimension> Tiling<D> {
 }
 
 impl<D> Tile<D> {
+    /// Those indices along each axis, whatever the dimension of the array; of axes that are not named all. What the array does not
+    /// have is an error of the claim.
+    ///
+    /// ```
+    /// use ndshm_array::{SharedArray2, Tile};
+    ///
+    /// let a = SharedArray2::<f64>::zeros((4, 6))?;
+    /// a.claim_mut(Tile::new([1..3, 0..2]))?.fill(1.0);
+    /// assert_eq!(a.read()?.sum(), 4.0);
+    /// assert!(a.claim(Tile::new([1..5])).is_err()); // there are rows 0 to 3
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(ranges: impl Into<Vec<Range<usize>>>) -> Self {
+        Self { ranges: ranges.into(), of: PhantomData }
+    }
+
     /// The indices that it has, along each axis.
     ///
     /// ```
@@ -147,8 +164,9 @@ impl<D: Dimension> Select<D> for Tile<D> {
     fn part(&self, shape: &[usize]) -> Result<Selection, Outside> {
         for (axis, &Range { start, end }) in self.ranges.iter().enumerate() {
             // An axis that the array does not have has no indices.
-            let len = shape.get(axis).copied().unwrap_or(0);
-            if end > len {
+            let len = shape.get(axis).copied();
+            if start > end || len.is_none_or(|len| end > len) {
+                let len = len.unwrap_or(0);
                 return Err(Outside { axis, asked: start.cast_signed()..end.cast_signed(), len });
             }
         }
@@ -192,5 +210,17 @@ mod tests {
             }
             prop_assert!(seen.iter().all(|&n| n == 1));
         }
+    }
+
+    #[test]
+    fn ranges_that_an_array_does_not_have_are_refused() {
+        let refused = |ranges: &[Range<usize>]| Tile::<IxDyn>::new(ranges).part(&[4, 6]).is_err();
+        assert!(!refused(&[0..4, 6..6]));
+        assert!(!refused(&[2..2]));
+        #[allow(clippy::reversed_empty_ranges, reason = "what is refused")]
+        let backwards = 3..2;
+        assert!(refused(&[backwards]));
+        assert!(refused(&[0..5]));
+        assert!(refused(&[0..1, 0..1, 0..0]));
     }
 }

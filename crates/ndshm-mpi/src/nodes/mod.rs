@@ -1,0 +1,416 @@
+//! Which ranks share memory, and how they and the leaders of the nodes agree.
+
+mod meeting;
+mod options;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mpi::traits::Communicator;
+use ndshm_sync::BarrierError;
+
+use crate::error::{Error, Result};
+use crate::sys::{Comm, may_call_here};
+use meeting::Meeting;
+use options::Grouping;
+pub use options::NodesOptions;
+
+/// What programs have to have in common to take part: this crate's version, its protocol, the format of segments.
+const PROTOCOL: u32 = 1;
+
+/// The ranks of a communicator, by the *nodes* on which they share memory.
+///
+/// The first rank of a node is its *leader*: it alone sends to other nodes, and makes what the others attach to. A handle:
+/// [`Clone`] gives another to the same. All arrays of this crate are made over one. It stays in the thread that made
+/// it, which is one that may call MPI.
+///
+/// Operations of nodes and of arrays over them are collective unless they say that they are not: all ranks call them, in the same order. Ranks of a
+/// node meet at a barrier in shared memory, which names a rank that died and is never waited at for longer than the
+/// [time-out](NodesOptions::timeout); leaders meet by messages.
+///
+/// ```no_run
+/// use ndshm_mpi::Nodes;
+///
+/// let universe = ndshm_mpi::init()?;
+/// let nodes = Nodes::new(&universe.world())?;
+/// println!("rank {} of node {} of {}", nodes.local_rank(), nodes.node(), nodes.len());
+/// # Ok::<(), ndshm_mpi::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Nodes(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// All ranks; used by the leaders, and where arrays are made.
+    world: Comm,
+    /// The ranks of this node.
+    local: Comm,
+    /// The leaders, in the order of the nodes; at a leader.
+    leaders: Option<Comm>,
+    node: usize,
+    local_rank: usize,
+    /// The ranks of each node, which the leader begins.
+    ranks: Vec<Vec<usize>>,
+    /// Whether a node is all that shares memory, rather than a part of it.
+    whole: bool,
+    timeout: Duration,
+    meeting: RefCell<Meeting>,
+}
+
+impl Nodes {
+    /// All ranks that share memory are a node. Collective over `comm`, which is duplicated.
+    ///
+    /// # Errors
+    ///
+    /// As [`NodesOptions::create`].
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// let nodes = ndshm_mpi::Nodes::new(&universe.world())?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn new(comm: &impl Communicator) -> Result<Self> {
+        Self::options().create(comm)
+    }
+
+    /// So many of the ranks that share memory are a node, the last one of them the rest: several nodes on one machine, to try a program out, or for
+    /// domains of memory. Collective over `comm`.
+    ///
+    /// # Errors
+    ///
+    /// As [`NodesOptions::create`].
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// let nodes = ndshm_mpi::Nodes::of_size(&universe.world(), 2)?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn of_size(comm: &impl Communicator, size: usize) -> Result<Self> {
+        Self::options().of_size(size).create(comm)
+    }
+
+    /// How to make them otherwise.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # let universe = ndshm_mpi::init()?;
+    /// let options = ndshm_mpi::Nodes::options().timeout(Duration::from_secs(600));
+    /// let nodes = options.create(&universe.world())?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    #[must_use]
+    pub fn options() -> NodesOptions {
+        NodesOptions::new()
+    }
+
+    fn create(options: &NodesOptions, of: &impl Communicator) -> Result<Self> {
+        let (level, may) = may_call_here();
+        if !may {
+            return Err(Error::Thread { level });
+        }
+        let timeout = options.timeout;
+        let world = Comm::duplicate(of.as_raw())?;
+        // Before anything that one rank could refuse and the others wait in.
+        world.agree("versions, or how nodes are made", &options.said(), timeout)?;
+        let grouping = options.checked_grouping()?;
+        let shared = world.split_shared()?;
+        let colour = match grouping {
+            Grouping::Memory => Some(0),
+            Grouping::Of(size) => shared.as_ref().map(|shared| shared.rank() / size),
+            Grouping::Colour(colour) => Some(colour),
+        };
+        let local = shared.as_ref().map(|shared| shared.split(colour)).transpose()?.flatten();
+        let local = local.ok_or(Error::NodeSize { size: 0 })?;
+        let whole = shared.is_some_and(|shared| shared.size() == local.size());
+        let whole = world.gather(&[u64::from(whole)], timeout)?.iter().all(|whole| *whole == 1);
+
+        // Leaders in the order of their ranks are the nodes.
+        let mine = local.share(0, (world.rank() as u64).to_le_bytes().to_vec(), timeout)?;
+        let mine = mine.try_into().map_or(0, u64::from_le_bytes);
+        let of_all = world.gather(&[mine], timeout)?;
+        let mut first = of_all.clone();
+        first.sort_unstable();
+        first.dedup();
+        let node_of = |leader: &u64| first.binary_search(leader).unwrap_or(0);
+        let mut ranks = vec![Vec::new(); first.len()];
+        for (rank, leader) in of_all.iter().enumerate() {
+            ranks[node_of(leader)].push(rank);
+        }
+        let is_leader = local.rank() == 0;
+        let leaders = world.split(is_leader.then_some(0))?;
+
+        let meeting = gather(&world, &local, timeout)?;
+        let (node, local_rank) = (node_of(&mine), local.rank());
+        let meeting = RefCell::new(meeting);
+        let nodes = Self(Rc::new(Inner {
+            world,
+            local,
+            leaders,
+            node,
+            local_rank,
+            ranks,
+            whole,
+            timeout,
+            meeting,
+        }));
+        if let Ok(rank) = u32::try_from(nodes.rank()) {
+            ndshm_array::set_rank(rank);
+        }
+        Ok(nodes)
+    }
+
+    /// How many nodes there are. Not collective, like all that only tell.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "there is at least one")]
+    pub fn len(&self) -> usize {
+        self.0.ranks.len()
+    }
+
+    /// Which of them this rank belongs to, from 0: in the order of their leaders.
+    #[must_use]
+    pub fn node(&self) -> usize {
+        self.0.node
+    }
+
+    /// This rank, of all.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.0.world.rank()
+    }
+
+    /// How many ranks there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.world.size()
+    }
+
+    /// This rank within its node: 0 is the leader.
+    #[must_use]
+    pub fn local_rank(&self) -> usize {
+        self.0.local_rank
+    }
+
+    /// How many ranks this node has.
+    #[must_use]
+    pub fn local_size(&self) -> usize {
+        self.0.ranks[self.0.node].len()
+    }
+
+    /// Whether this rank is the first of its node.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.local_rank() == 0
+    }
+
+    /// The ranks of a node, ascending; of none where there is no such node.
+    #[must_use]
+    pub fn ranks_of(&self, node: usize) -> &[usize] {
+        self.0.ranks.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many ranks each node has.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<usize> {
+        self.0.ranks.iter().map(Vec::len).collect()
+    }
+
+    /// The node that a rank belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchRank`].
+    pub fn node_of(&self, rank: usize) -> Result<usize> {
+        let node = self.0.ranks.iter().position(|ranks| ranks.binary_search(&rank).is_ok());
+        node.ok_or(Error::NoSuchRank { rank, size: self.size() })
+    }
+
+    /// Whether each node is a part of what shares memory: then names of arrays get the number of the node.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        !self.0.whole
+    }
+
+    /// How long anybody is waited for.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// Waits until all ranks of this node have called it, within the time-out. Others of the node see what was written before; nothing is
+    /// sent to other nodes. Some hundred nanoseconds to some microseconds; who waits for long sleeps.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lost`], which names who died or did not come; the barrier is broken for good then.
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// # let nodes = ndshm_mpi::Nodes::new(&universe.world())?;
+    /// nodes.local_barrier()?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn local_barrier(&self) -> Result<()> {
+        self.meet(Ok(()))
+    }
+
+    /// Waits until all ranks of all nodes have called it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lost`], [`Error::TimedOut`].
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// # let nodes = ndshm_mpi::Nodes::new(&universe.world())?;
+    /// nodes.barrier()?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn barrier(&self) -> Result<()> {
+        self.settle(Ok(()))
+    }
+
+    /// The outcome of all ranks of something that each has done by itself: this rank's where all did well, else an error at every rank.
+    ///
+    /// So a file that one rank cannot read, say, does not leave the others waiting in the next operation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rank`] with the first rank that failed, and the text of its error, at that rank too; [`Error::Lost`],
+    /// [`Error::TimedOut`].
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// # let nodes = ndshm_mpi::Nodes::new(&universe.world())?;
+    /// let text = nodes.agree(std::fs::read_to_string("input.toml"))?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn agree<T, E: std::fmt::Display>(&self, mine: std::result::Result<T, E>) -> Result<T> {
+        let rank = self.rank();
+        self.settle(mine.map_err(|e| Error::Rank { rank, message: e.to_string() }))
+    }
+
+    /// Makes sure that all ranks say the same of `what`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Differs`] at every rank, with what was said and the first rank that said it.
+    ///
+    /// ```no_run
+    /// # let universe = ndshm_mpi::init()?;
+    /// # let nodes = ndshm_mpi::Nodes::new(&universe.world())?;
+    /// # let steps = 10;
+    /// nodes.same("the number of steps", steps)?;
+    /// # Ok::<(), ndshm_mpi::Error>(())
+    /// ```
+    pub fn same(&self, what: &'static str, said: impl std::fmt::Display) -> Result<()> {
+        self.0.world.agree(what, &said.to_string(), self.timeout())
+    }
+
+    /// What the leader of this node has, at all of its ranks; short, and once they have met.
+    pub(crate) fn from_leader(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        self.0.local.share(0, bytes, self.timeout())
+    }
+
+    pub(crate) fn world(&self) -> &Comm {
+        &self.0.world
+    }
+
+    /// The communicator of the leaders, at a leader.
+    pub(crate) fn leaders(&self) -> Option<&Comm> {
+        self.0.leaders.as_ref()
+    }
+
+    /// Meets the ranks of this node: an error of any of them is one of all.
+    pub(crate) fn meet<T>(&self, mine: Result<T>) -> Result<T> {
+        let meeting = &mut *self.0.meeting.borrow_mut();
+        let noted = mine.as_ref().err().map(|e| meeting.note(self.rank_of(e), &text(e)));
+        noted.transpose().map_err(|e| self.lost(e))?;
+        let told = meeting.meet().map_err(|e| self.lost(e))?;
+        self.outcome(mine, told)
+    }
+
+    /// Meets all ranks: an error of any of them is one of all.
+    pub(crate) fn settle<T>(&self, mine: Result<T>) -> Result<T> {
+        let meeting = &mut *self.0.meeting.borrow_mut();
+        let noted = mine.as_ref().err().map(|e| meeting.note(self.rank_of(e), &text(e)));
+        noted.transpose().map_err(|e| self.lost(e))?;
+        let told = meeting.meet().map_err(|e| self.lost(e))?;
+        if let Some(leaders) = self.leaders() {
+            let of_all = leaders.failure(told, self.timeout());
+            let of_all = of_all.unwrap_or_else(|e| Some((self.rank(), e.to_string())));
+            if let Some((rank, text)) = of_all {
+                meeting.note(rank, &text).map_err(|e| self.lost(e))?;
+            }
+        }
+        let told = meeting.meet().map_err(|e| self.lost(e))?;
+        self.outcome(mine, told)
+    }
+
+    /// Who is to be named for an error: this rank, or the one that it tells of.
+    fn rank_of(&self, e: &Error) -> usize {
+        if let Error::Rank { rank, .. } = e { *rank } else { self.rank() }
+    }
+
+    fn outcome<T>(&self, mine: Result<T>, told: Option<(usize, String)>) -> Result<T> {
+        match (mine, told) {
+            (mine, None) => mine,
+            (Err(e), Some((rank, _))) if rank == self.rank() => Err(e),
+            (_, Some((rank, message))) => Err(Error::Rank { rank, message }),
+        }
+    }
+
+    /// Puts down a value for others of this node to [get](Self::get) after they have met; each rank has a cell, and there is one more.
+    pub(crate) fn put(&self, cell: usize, value: [u64; 2]) -> Result<()> {
+        self.0.meeting.borrow().put(cell, value).map_err(|e| self.lost(e))
+    }
+
+    pub(crate) fn get(&self, cell: usize) -> Result<[u64; 2]> {
+        self.0.meeting.borrow().get(cell).map_err(|e| self.lost(e))
+    }
+
+    fn lost(&self, source: BarrierError) -> Error {
+        let of_job = self.ranks_of(self.node());
+        let local: Vec<usize> = match &source {
+            BarrierError::Broken { lost } => lost.iter().map(|lost| lost.rank).collect(),
+            BarrierError::TimedOut { missing } => missing.clone(),
+            _ => Vec::new(),
+        };
+        let ranks = local.into_iter().filter_map(|rank| of_job.get(rank).copied()).collect();
+        Error::Lost { node: self.node(), source, ranks }
+    }
+}
+
+/// The text of an error, as another rank tells it.
+fn text(e: &Error) -> String {
+    if let Error::Rank { message, .. } = e { message.clone() } else { e.to_string() }
+}
+
+/// Has the ranks of each node meet for the first time.
+fn gather(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
+    let size = local.size();
+    let fails = |e: meeting::Anything| Error::Meeting(e);
+    let mut made = Ok(None);
+    if local.rank() == 0 {
+        made = meeting::create(size).map(Some);
+    }
+    // An empty handle: the leader has none, and says why below.
+    let sent = match &made {
+        Ok(Some(segment)) => meeting::handle(segment),
+        _ => Ok(Vec::new()),
+    };
+    let handle = local.share(0, sent.unwrap_or_default(), timeout)?;
+    let joined = made.and_then(|made| {
+        let segment = made.map_or_else(|| meeting::open(&handle, size), Ok)?;
+        Meeting::join(segment, size, (local.rank(), world.rank()), timeout)
+    });
+    // The leader's descriptor is what the others open: it stays until they have.
+    let failed =
+        joined.as_ref().err().map(|e| (world.rank(), fails(e.to_string().into()).to_string()));
+    match (joined, world.failure(failed, timeout)?) {
+        (Err(e), _) => Err(fails(e)),
+        (Ok(_), Some((rank, message))) => Err(Error::Rank { rank, message }),
+        (Ok(meeting), None) => Ok(meeting),
+    }
+}

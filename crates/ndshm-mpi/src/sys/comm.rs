@@ -1,0 +1,354 @@
+//! Communicators of our own.
+
+use std::ffi::{c_int, c_void};
+use std::time::Duration;
+
+use mpi::ffi::{self, MPI_Comm, MPI_Datatype, MPI_Op, MPI_Request};
+
+use super::{Datatype, Flight, Lent, LentMut, Posted, check, int, is_finalised};
+use crate::error::Error;
+
+/// A communicator that nobody else uses, which returns its errors.
+#[derive(Debug)]
+pub(crate) struct Comm {
+    raw: MPI_Comm,
+    rank: usize,
+    size: usize,
+}
+
+/// The number that no real error has: all is well.
+const NOBODY: u64 = u64::MAX;
+
+impl Comm {
+    /// A duplicate of any communicator. Collective.
+    pub(crate) fn duplicate(of: MPI_Comm) -> Result<Self, Error> {
+        Self::made("MPI_Comm_dup", |made| {
+            // SAFETY: `of` is a living communicator, `made` a place for one.
+            unsafe { ffi::MPI_Comm_dup(of, made) }
+        })?
+        .ok_or(Error::Mpi {
+            call: "MPI_Comm_dup",
+            code: 0,
+            message: "no communicator".to_owned(),
+        })
+    }
+
+    /// Those of the same colour, in the order of their ranks here; nothing without a colour. Collective.
+    pub(crate) fn split(&self, colour: Option<usize>) -> Result<Option<Self>, Error> {
+        // SAFETY: reading a constant of the library.
+        let none = || Ok(unsafe { ffi::RSMPI_UNDEFINED });
+        let colour = colour.map_or_else(none, |colour| int("colours", colour))?;
+        let key = int("ranks", self.rank)?;
+        Self::made("MPI_Comm_split", |made| {
+            // SAFETY: a living communicator, a place for another.
+            unsafe { ffi::MPI_Comm_split(self.raw, colour, key, made) }
+        })
+    }
+
+    /// Those that share memory with this rank, in the order of their ranks here. Collective.
+    pub(crate) fn split_shared(&self) -> Result<Option<Self>, Error> {
+        let key = int("ranks", self.rank)?;
+        // SAFETY: reading constants of the library.
+        let kind = unsafe { ffi::RSMPI_COMM_TYPE_SHARED };
+        // SAFETY: as above.
+        let info = unsafe { ffi::RSMPI_INFO_NULL };
+        Self::made("MPI_Comm_split_type", |made| {
+            // SAFETY: a living communicator, a place for another.
+            unsafe { ffi::MPI_Comm_split_type(self.raw, kind, key, info, made) }
+        })
+    }
+
+    fn made(
+        call: &'static str,
+        make: impl FnOnce(*mut MPI_Comm) -> c_int,
+    ) -> Result<Option<Self>, Error> {
+        // SAFETY: reading a constant of the library.
+        let null = unsafe { ffi::RSMPI_COMM_NULL };
+        let mut raw = null;
+        check(call, make(&raw mut raw))?;
+        if raw == null {
+            return Ok(None);
+        }
+        let mut made = Self { raw, rank: 0, size: 0 };
+        // SAFETY: reading a constant of the library.
+        let handler = unsafe { ffi::RSMPI_ERRORS_RETURN };
+        // SAFETY: a communicator that was just made.
+        let set = unsafe { ffi::MPI_Comm_set_errhandler(raw, handler) };
+        check("MPI_Comm_set_errhandler", set)?;
+        let (mut rank, mut size) = (0, 0);
+        // SAFETY: a living communicator, a place for a number.
+        check("MPI_Comm_rank", unsafe { ffi::MPI_Comm_rank(raw, &raw mut rank) })?;
+        // SAFETY: as above.
+        check("MPI_Comm_size", unsafe { ffi::MPI_Comm_size(raw, &raw mut size) })?;
+        (made.rank, made.size) = (rank as usize, size as usize);
+        Ok(Some(made))
+    }
+
+    pub(crate) fn raw(&self) -> MPI_Comm {
+        self.raw
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether the ranks of both are the same processes in the same order.
+    pub(crate) fn is_congruent(&self, other: &Self) -> Result<bool, Error> {
+        let mut found = 0;
+        // SAFETY: two living communicators, a place for a number.
+        let code = unsafe { ffi::MPI_Comm_compare(self.raw, other.raw, &raw mut found) };
+        check("MPI_Comm_compare", code)?;
+        // SAFETY: reading constants of the library.
+        let same = unsafe { [ffi::RSMPI_IDENT, ffi::RSMPI_CONGRUENT] };
+        Ok(same.contains(&found))
+    }
+
+    fn posted(
+        call: &'static str,
+        post: impl FnOnce(*mut MPI_Request) -> c_int,
+    ) -> Result<Posted, Error> {
+        // SAFETY: reading a constant of the library.
+        let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
+        check(call, post(&raw mut request))?;
+        Ok(Posted(request))
+    }
+
+    /// Sends to that rank.
+    ///
+    /// # Safety
+    ///
+    /// What `from` describes is readable, and nobody writes there, until the request is complete.
+    pub(crate) unsafe fn send(
+        &self,
+        from: Lent<'_>,
+        to: usize,
+        tag: usize,
+    ) -> Result<Posted, Error> {
+        let (to, tag) = (int("ranks", to)?, int("tags", tag)?);
+        let Lent { base, count, datatype, .. } = from;
+        Self::posted("MPI_Isend", |request| {
+            // SAFETY: the caller's promise.
+            unsafe { ffi::MPI_Isend(base.cast(), count, datatype, to, tag, self.raw, request) }
+        })
+    }
+
+    /// Receives from that rank.
+    ///
+    /// # Safety
+    ///
+    /// What `into` describes is writable, and nobody else uses it, until the request is complete.
+    pub(crate) unsafe fn receive(
+        &self,
+        into: LentMut<'_>,
+        from: usize,
+        tag: usize,
+    ) -> Result<Posted, Error> {
+        let (from, tag) = (int("ranks", from)?, int("tags", tag)?);
+        let LentMut { base, count, datatype, .. } = into;
+        Self::posted("MPI_Irecv", |request| {
+            // SAFETY: the caller's promise.
+            unsafe { ffi::MPI_Irecv(base.cast(), count, datatype, from, tag, self.raw, request) }
+        })
+    }
+
+    /// Broadcasts bytes from `root`. Collective.
+    ///
+    /// # Safety
+    ///
+    /// `base..base + n` is readable at the root, writable elsewhere, and nobody else uses it until the request is complete.
+    pub(crate) unsafe fn broadcast(
+        &self,
+        base: *mut u8,
+        n: usize,
+        root: usize,
+    ) -> Result<Posted, Error> {
+        let into = LentMut::bytes(base, n)?;
+        let root = int("ranks", root)?;
+        Self::posted("MPI_Ibcast", |request| {
+            // SAFETY: the caller's promise.
+            unsafe {
+                ffi::MPI_Ibcast(base.cast(), into.count, into.datatype, root, self.raw, request)
+            }
+        })
+    }
+
+    /// Combines `n` elements of all ranks, and gives the result to all, or to `root`. Collective.
+    ///
+    /// # Safety
+    ///
+    /// `from` and `into` are `n` elements of what `datatype` says, apart from each other; nobody writes to the one or uses
+    /// the other until the request is complete. `op` is one for that type.
+    pub(crate) unsafe fn reduce(
+        &self,
+        (from, into): (*const c_void, *mut c_void),
+        n: usize,
+        (datatype, op): (MPI_Datatype, MPI_Op),
+        root: Option<usize>,
+    ) -> Result<Posted, Error> {
+        let n = int("elements of a message", n)?;
+        let Some(root) = root else {
+            return Self::posted("MPI_Iallreduce", |request| {
+                // SAFETY: the caller's promise.
+                unsafe { ffi::MPI_Iallreduce(from, into, n, datatype, op, self.raw, request) }
+            });
+        };
+        let root = int("ranks", root)?;
+        Self::posted("MPI_Ireduce", |request| {
+            // SAFETY: the caller's promise.
+            unsafe { ffi::MPI_Ireduce(from, into, n, datatype, op, root, self.raw, request) }
+        })
+    }
+
+    /// The least of a number of each rank. Collective.
+    fn least<const N: usize>(&self, mine: [u64; N], timeout: Duration) -> Result<[u64; N], Error> {
+        if self.size == 1 {
+            return Ok(mine);
+        }
+        // SAFETY: reading constants of the library.
+        let kind = unsafe { (ffi::RSMPI_UINT64_T, ffi::RSMPI_MIN) };
+        let mut flight = Flight::new((mine.to_vec(), vec![0_u64; N]), timeout);
+        let places = flight.lent(|(mine, all)| (mine.as_ptr().cast(), all.as_mut_ptr().cast()));
+        // SAFETY: two lists of `N` on the heap, which the flight keeps.
+        let posted = unsafe { self.reduce(places, N, kind, None) };
+        flight.add(posted);
+        let ((_, least), _) = flight.land()?;
+        Ok(least.try_into().unwrap_or(mine))
+    }
+
+    /// What the root has, at all of them. Collective.
+    pub(crate) fn share(
+        &self,
+        root: usize,
+        bytes: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, Error> {
+        if self.size == 1 {
+            return Ok(bytes);
+        }
+        let mut len = Flight::new(vec![bytes.len() as u64], timeout);
+        let place = len.lent(|n| n.as_mut_ptr().cast::<u8>());
+        // SAFETY: eight bytes on the heap, which the flight keeps.
+        let posted = unsafe { self.broadcast(place, 8, root) };
+        len.add(posted);
+        let (len, _) = len.land()?;
+        let len = usize::try_from(len[0]).unwrap_or(usize::MAX);
+        let bytes = if self.rank == root { bytes } else { vec![0; len] };
+        let mut flight = Flight::new(bytes, timeout);
+        let place = flight.lent(|bytes| bytes.as_mut_ptr());
+        // SAFETY: as many bytes on the heap, which the flight keeps.
+        let posted = unsafe { self.broadcast(place, len, root) };
+        flight.add(posted);
+        Ok(flight.land()?.0)
+    }
+
+    /// Numbers of all ranks, in their order. Collective; each gives as many.
+    pub(crate) fn gather(&self, mine: &[u64], timeout: Duration) -> Result<Vec<u64>, Error> {
+        let all = vec![0_u64; mine.len() * self.size];
+        let n = int("numbers", mine.len())?;
+        let mut flight = Flight::new((mine.to_vec(), all), timeout);
+        let (from, into) = flight.lent(|(mine, all)| (mine.as_ptr(), all.as_mut_ptr()));
+        // SAFETY: reading a constant of the library.
+        let kind = unsafe { ffi::RSMPI_UINT64_T };
+        flight.add(Self::posted("MPI_Iallgather", |request| {
+            // SAFETY: `n` numbers, and room for `n` of each rank, on the heap, which the flight keeps.
+            unsafe {
+                ffi::MPI_Iallgather(from.cast(), n, kind, into.cast(), n, kind, self.raw, request)
+            }
+        }));
+        Ok(flight.land()?.0.1)
+    }
+
+    /// Texts of all ranks, in their order. Collective.
+    fn texts(&self, mine: &str, timeout: Duration) -> Result<Vec<String>, Error> {
+        let ranks = 0..self.size;
+        let share = |root| {
+            let bytes = if root == self.rank { mine.as_bytes().to_vec() } else { Vec::new() };
+            self.share(root, bytes, timeout)
+        };
+        ranks.map(|root| Ok(String::from_utf8_lossy(&share(root)?).into_owned())).collect()
+    }
+
+    /// Makes sure that all ranks say the same. Collective: one message of 16 bytes where they do, one a rank where not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Differs`], the same at all ranks.
+    pub(crate) fn agree(
+        &self,
+        what: &'static str,
+        mine: &str,
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        let hash = fnv(mine.as_bytes());
+        let [least, most] = self.least([hash, !hash], timeout)?;
+        if least == !most {
+            return Ok(());
+        }
+        let said = self.texts(mine, timeout)?;
+        let mut values: Vec<(usize, String)> = Vec::new();
+        for (rank, said) in said.into_iter().enumerate() {
+            if values.iter().all(|(_, other)| *other != said) {
+                values.push((rank, said));
+            }
+        }
+        Err(Error::Differs { what, values })
+    }
+
+    /// Whether all have done well: who of them has not, by the number it has, and what it says. Collective: one message of 8
+    /// bytes where they have.
+    pub(crate) fn failure(
+        &self,
+        mine: Option<(usize, String)>,
+        timeout: Duration,
+    ) -> Result<Option<(usize, String)>, Error> {
+        // The number in the high half decides who speaks, the rank here in the low half is how to reach it.
+        let number =
+            mine.as_ref().map_or(NOBODY, |(who, _)| (*who as u64) << 32 | self.rank as u64);
+        let [first] = self.least([number], timeout)?;
+        if first == NOBODY {
+            return Ok(None);
+        }
+        let (who, speaker) = ((first >> 32) as usize, (first & 0xFFFF_FFFF) as usize);
+        let text = mine.map_or_else(Vec::new, |(_, text)| text.into_bytes());
+        let text = self.share(speaker, text, timeout)?;
+        Ok(Some((who, String::from_utf8_lossy(&text).into_owned())))
+    }
+
+    /// A type for a part of an array; here, so that only who has a communicator makes one.
+    pub(crate) fn part(
+        &self,
+        size: usize,
+        shape: &[usize],
+        ranges: &[std::ops::Range<usize>],
+    ) -> Result<Datatype, Error> {
+        Datatype::part(size, shape, ranges)
+    }
+}
+
+impl Drop for Comm {
+    fn drop(&mut self) {
+        if !is_finalised() {
+            // SAFETY: made here, freed once.
+            unsafe { ffi::MPI_Comm_free(&raw mut self.raw) };
+        }
+    }
+}
+
+/// FNV-1a: the same in every program.
+fn fnv(bytes: &[u8]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        assert_eq!(super::fnv(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(super::fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

@@ -1,0 +1,32 @@
+//! MPI programs: each role of this binary is one, which its tests run by `mpirun` with 1, 2 and 4 ranks, as nodes of 1, 2 and
+//! 4 of them.
+//!
+//! `cargo test --test mpi -- halo` runs a part. Every job has a time limit, after which it counts as hanging.
+
+mod halo;
+mod job;
+mod node_array;
+mod nodes;
+
+ndshm_testkit::suite! {
+    roles: [
+        halo::random_shapes,
+        halo::refusals,
+        halo::under_way,
+        node_array::copies,
+        node_array::refusals,
+        nodes::grouping,
+        nodes::refusals,
+        nodes::errors_of_one_are_those_of_all,
+    ],
+    tests: [
+        120 => nodes::ranks_are_grouped,
+        120 => nodes::disagreements_are_refused_everywhere,
+        120 => nodes::nobody_goes_on_where_one_failed,
+        120 => node_array::each_node_has_one_copy,
+        120 => node_array::what_differs_is_refused_everywhere,
+        240 => halo::margins_are_what_a_serial_program_has,
+        120 => halo::what_does_not_fit_is_refused,
+        120 => halo::claims_hold_until_it_is_complete,
+    ],
+}
