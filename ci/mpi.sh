@@ -45,3 +45,73 @@ in_crate cargo fmt --all --check
 in_crate cargo clippy --release --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" in_crate cargo doc --release --workspace --no-deps --locked
 in_crate cargo build --release --workspace --all-targets --locked
+in_crate cargo build --release -p ndshm-mpi-rig --bins --locked
+cargo build --release --locked --quiet -p ndshm-cli
+
+# Ranks of this machine; then of two hosts, $hosts times $2 ranks.
+here() { local ranks=$1; shift; timeout 120 "mpirun.$mpi" "${flags[@]}" -np "$ranks" "$@"; }
+flags=(--bind-to none --oversubscribe)
+[ "$mpi" = openmpi ] || flags=(-bind-to none)
+
+echo "-- tests"
+if [ "$mpi" = openmpi ]; then
+    in_crate cargo test --release --locked
+fi
+
+echo "-- examples, on one machine"
+for ranks in 1 2 4; do
+    for example in $(in_crate find examples -maxdepth 1 -name '*.rs' -printf '%f\n' | sort); do
+        echo "$ranks x $example"
+        (cd "$scratch" && here "$ranks" "$release/examples/${example%.rs}") || fail "$example with $ranks ranks"
+    done
+done
+
+if [ "$mpi" = openmpi ]; then
+    hosts=$root/ci/mpi-hosts.sh
+    status=0
+    "$hosts" -n 1 -- true 2>"$scratch/hosts" || status=$?
+    case $status in
+    0) ;;
+    77) cat "$scratch/hosts" >&2 ;;
+    *) cat "$scratch/hosts" >&2; fail "two hosts" ;;
+    esac
+    if [ "$status" = 0 ]; then
+        echo "-- examples, on two hosts"
+        for each in 1 2; do
+            for example in $(in_crate find examples -maxdepth 1 -name '*.rs' -printf '%f\n' | sort); do
+                echo "2 hosts x $each x $example"
+                (cd "$scratch" && "$hosts" -n "$each" -- "$release/examples/${example%.rs}") || fail "$example on two hosts"
+            done
+        done
+
+        echo "-- bytes on the wire, received by the second of two hosts"
+        weigh() { # ranks each, what; prints how many bytes are needed, and how many came
+            local each=$1 needed
+            shift
+            needed=$("$hosts" -n "$each" -b "$scratch/bytes" -- "$release/wire" "$@" 2>"$scratch/err") || { cat "$scratch/err" >&2; fail "wire $*"; }
+            echo "$needed $(awk '$1 == "ndshm-1" { print $2 }' "$scratch/bytes")"
+        }
+        for each in 1 2 4; do
+            read -r _ empty <<<"$(weigh "$each" nothing)"
+            for what in "broadcast --size 64" "halo --size 256 --times 100" "allreduce --size 16"; do
+                # shellcheck disable=SC2086
+                read -r needed came <<<"$(weigh "$each" $what)"
+                came=$((came - empty))
+                echo "$each ranks a host, $what: $needed needed, $came came"
+                # TCP, IP and Ethernet add 4 % to full packets; MPI's headers, and what collectives agree on, some more.
+                [ "$came" -ge "$needed" ] || fail "fewer bytes than the algorithm needs: what was counted?"
+                [ $((came * 100)) -le $((needed * 110)) ] || fail "more than 1.1 x the bytes that the algorithm needs"
+            done
+        done
+    fi
+fi
+
+echo "-- kills"
+"$release/kills" --rounds 21 --ndshm "$CARGO_TARGET_DIR_WORKSPACE/release/ndshm"
+
+echo "-- comparisons, quickly"
+"$release/compare" --quick
+
+left=$(comm -13 <(echo "$before") <(present))
+[ -z "$left" ] || fail "left in /dev/shm: $left"
+echo "all right"

@@ -1,5 +1,6 @@
 //! `compare`: see `--help`.
 
+mod allreduce;
 mod broadcast;
 mod halo;
 mod links;
@@ -76,7 +77,7 @@ fn rank(options: &Options) -> Result<(), Failure> {
         };
         match part {
             Part::Broadcast => broadcast::measure(&nodes, &world, options.quick, &mut measured)?,
-            Part::Allreduce => {}
+            Part::Allreduce => allreduce::measure(&nodes, &world, options.quick, &mut measured)?,
             Part::Halo => halo::measure(&nodes, &world, options.quick, &mut measured)?,
             Part::Links => links::measure(&nodes, &world, &mut measured),
         }

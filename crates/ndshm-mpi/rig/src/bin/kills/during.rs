@@ -10,6 +10,7 @@ pub(crate) enum During {
     Allreduce,
     Save,
     Load,
+    Redistribution,
     Workers,
 }
 
@@ -21,6 +22,7 @@ impl During {
         Self::Allreduce,
         Self::Save,
         Self::Load,
+        Self::Redistribution,
         Self::Workers,
     ];
 
@@ -32,6 +34,7 @@ impl During {
             Self::Allreduce => "allreduce",
             Self::Save => "save",
             Self::Load => "load",
+            Self::Redistribution => "redistribution",
             Self::Workers => "workers",
         }
     }

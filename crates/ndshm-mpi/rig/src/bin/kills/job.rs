@@ -8,7 +8,7 @@ use clap::Parser;
 use mpi::traits::Communicator;
 use ndarray::Ix2;
 use ndshm_array::SharedArray2;
-use ndshm_mpi::{DistArray, NodeArray, Nodes};
+use ndshm_mpi::{DistArray, NodeArray, Nodes, Reduction, Sum};
 use ndshm_workers::{Worker, Workers};
 
 use crate::diary::{self, Seat};
@@ -93,6 +93,21 @@ impl Job {
 
         seat.begin(During::Broadcast)?;
         table.broadcast(nodes.size() - 1)?;
+
+        seat.begin(During::Allreduce)?;
+        let sums = Reduction::<f64, Ix2>::zeros(nodes, SHAPE)?;
+        sums.contribution()?.fill(1.0);
+        sums.allreduce(Sum)?;
+
+        let file = self.scratch.join("field.npy");
+        seat.begin(During::Save)?;
+        field.save(&file)?;
+        seat.begin(During::Load)?;
+        field.load(&file)?;
+
+        seat.begin(During::Redistribution)?;
+        let columns = DistArray::<f64, Ix2>::options(nodes).grid([1, nodes.len()]).zeros(SHAPE)?;
+        columns.assign(&field)?;
 
         seat.begin(During::Workers)?;
         if nodes.is_leader() {

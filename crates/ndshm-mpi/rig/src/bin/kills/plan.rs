@@ -8,6 +8,9 @@ use ndshm_testkit::Rng;
 use crate::diary::{WORKERS, worker};
 use crate::during::During;
 
+/// Steps of a pass of the job.
+const STEPS: u32 = During::ALL.len() as u32;
+
 /// One job, and the end of one of its processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -41,7 +44,7 @@ impl Plan {
         };
         // In the first pass, when memory is new, or a later one.
         let passes = u32::try_from(rng.below(4)).unwrap_or(0);
-        let begun = if during == During::Workers { 0 } else { passes * 7 };
+        let begun = if during == During::Workers { 0 } else { passes * STEPS };
         let most = if rng.chance(50) { 1_000 } else { 20_000 };
         let pause = Duration::from_micros(rng.below(most));
         let (named, alone) = (rng.chance(50), rng.chance(40) && victim < ranks);

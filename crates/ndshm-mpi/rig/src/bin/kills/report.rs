@@ -48,14 +48,14 @@ impl Report {
 
     pub(crate) fn text(&self) -> String {
         let mut text = format!(
-            "{} kills in {:.0?}, seed {}\n{:<12} {:>6} {:>12} {:>12}\n",
+            "{} kills in {:.0?}, seed {}\n{:<14} {:>6} {:>12} {:>12}\n",
             self.rounds.len(), self.took, self.seed, "during", "kills", "ended in ms", "at most"
         );
         for during in During::ALL {
             let ends = self.ends(|plan| plan.during == *during);
             let Some(last) = ends.last() else { continue };
             let median = ends[ends.len() / 2];
-            text.push_str(&format!("{:<12} {:>6} {median:>12.0} {last:>12.0}\n", during.name(), ends.len()));
+            text.push_str(&format!("{:<14} {:>6} {median:>12.0} {last:>12.0}\n", during.name(), ends.len()));
         }
         let alone = self.ends(|plan| plan.alone);
         text.push_str(&format!("{} of them with mpirun leaving the others alone", alone.len()));
