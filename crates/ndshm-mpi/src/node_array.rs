@@ -237,11 +237,11 @@ impl<T: Element, D: Dimension> NodeArray<T, D> {
                 _ => nodes.settle(Ok(())).and_then(|()| nodes.settle(Ok(()))),
             };
         };
-        let timeout = nodes.timeout();
+        let (timeout, patience) = (nodes.timeout(), nodes.patience());
         let (mut read, mut written) = (None, None);
         let claimed = match nodes.node() == from {
-            true => self.array.read_timeout(timeout).map_err(claim).map(|g| read = Some(g)),
-            false => self.array.write_timeout(timeout).map_err(claim).map(|g| written = Some(g)),
+            true => self.array.read_timeout(patience).map_err(claim).map(|g| read = Some(g)),
+            false => self.array.write_timeout(patience).map_err(claim).map(|g| written = Some(g)),
         };
         nodes.settle(claimed)?;
         // What a time-out leaves to MPI is kept with the flight: the guards, and the mapping.

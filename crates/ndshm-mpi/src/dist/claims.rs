@@ -1,6 +1,7 @@
 //! Getting at the elements that this node has.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ndarray::{Dimension, IntoDimension};
 use ndshm_array::{Element, ReadGuard, SharedArray, Tile, WriteGuard};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result, claim};
 pub(crate) fn read<'a, T: Element, D: Dimension>(
     array: &'a SharedArray<T, D>,
     ranges: &[Range<usize>],
-    timeout: std::time::Duration,
+    timeout: Duration,
 ) -> Result<ReadGuard<'a, T, D>> {
     array.claim_timeout(Tile::new(ranges), timeout).map_err(claim)
 }
@@ -21,7 +22,7 @@ pub(crate) fn read<'a, T: Element, D: Dimension>(
 pub(crate) fn write<'a, T: Element, D: Dimension>(
     array: &'a SharedArray<T, D>,
     ranges: &[Range<usize>],
-    timeout: std::time::Duration,
+    timeout: Duration,
 ) -> Result<WriteGuard<'a, T, D>> {
     array.claim_mut_timeout(Tile::new(ranges), timeout).map_err(claim)
 }
@@ -42,7 +43,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     /// # Ok::<(), ndshm_mpi::Error>(())
     /// ```
     pub fn claim_band_mut(&self) -> Result<WriteGuard<'_, T, D>> {
-        write(&self.array, &self.grid.local(&self.block, &self.band), self.nodes.timeout())
+        self.write_band(self.nodes.timeout())
     }
 
     /// The same to read.
@@ -51,7 +52,17 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     ///
     /// [`Error::Claim`].
     pub fn claim_band(&self) -> Result<ReadGuard<'_, T, D>> {
-        read(&self.array, &self.grid.local(&self.block, &self.band), self.nodes.timeout())
+        self.read_band(self.nodes.timeout())
+    }
+
+    /// The same, for so long.
+    pub(super) fn read_band(&self, timeout: Duration) -> Result<ReadGuard<'_, T, D>> {
+        read(&self.array, &self.grid.local(&self.block, &self.band), timeout)
+    }
+
+    /// As [`claim_band_mut`](Self::claim_band_mut), for so long.
+    pub(super) fn write_band(&self, timeout: Duration) -> Result<WriteGuard<'_, T, D>> {
+        write(&self.array, &self.grid.local(&self.block, &self.band), timeout)
     }
 
     /// This rank's band and the width of a halo around it, to read: what a stencil takes to compute the band anew. Index `halo` of the guard is the

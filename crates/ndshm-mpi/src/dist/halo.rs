@@ -7,10 +7,11 @@ use ndshm_array::{Element, ReadGuard, SharedArray, WriteGuard};
 
 use super::DistArray;
 use super::claims::{read, write};
+use super::place::Place;
 use crate::error::{Error, Result};
 use crate::grid::{self, Grid, volume};
 use crate::nodes::Nodes;
-use crate::sys::{Datatype, Flight, Lent, LentMut};
+use crate::sys::{Flight, Lent, LentMut};
 
 /// What is exchanged with one neighbour.
 #[derive(Debug)]
@@ -18,46 +19,6 @@ pub(super) struct Leg {
     plan: grid::Leg,
     send: Place,
     receive: Place,
-}
-
-/// Where a slab lies in the memory of the block.
-#[derive(Debug)]
-enum Place {
-    /// All in one: from that byte on, so many.
-    Whole {
-        offset: usize,
-        bytes: usize,
-    },
-    Scattered(Datatype),
-}
-
-impl Place {
-    fn of(nodes: &Nodes, size: usize, shape: &[usize], slab: &[Range<usize>]) -> Result<Self> {
-        // In C order it is in one piece if behind the first axis along which it is longer than 1 it has all of each.
-        let axes = || slab.iter().zip(shape);
-        let long = slab.iter().position(|range| range.len() > 1).unwrap_or(shape.len());
-        let whole = axes().skip(long + 1).all(|(range, n)| range.len() == *n);
-        let bytes = volume(slab) * size;
-        if whole && i32::try_from(bytes).is_ok() {
-            let first = axes().fold(0, |at, (range, n)| at * n + range.start);
-            return Ok(Self::Whole { offset: first * size, bytes });
-        }
-        Ok(Self::Scattered(nodes.world().part(size, shape, slab)?))
-    }
-
-    fn lent(&self, base: *mut u8) -> Result<Lent<'_>> {
-        match self {
-            Self::Whole { offset, bytes } => Lent::bytes(base.wrapping_add(*offset), *bytes),
-            Self::Scattered(datatype) => Ok(Lent::typed(base, datatype)),
-        }
-    }
-
-    fn lent_mut(&self, base: *mut u8) -> Result<LentMut<'_>> {
-        match self {
-            Self::Whole { offset, bytes } => LentMut::bytes(base.wrapping_add(*offset), *bytes),
-            Self::Scattered(datatype) => Ok(LentMut::typed(base, datatype)),
-        }
-    }
 }
 
 /// What this node exchanges in each round.
@@ -68,7 +29,7 @@ pub(super) fn legs<T: Element, D: Dimension>(
     array: &SharedArray<T, D>,
 ) -> Result<Vec<Leg>> {
     let plans = grid.legs(nodes.node(), corners).into_iter();
-    let place = |slab: &[Range<usize>]| Place::of(nodes, size_of::<T>(), array.shape(), slab);
+    let place = |slab: &[Range<usize>]| Place::of(size_of::<T>(), array.shape(), slab);
     plans
         .map(|plan| Ok(Leg { send: place(&plan.send)?, receive: place(&plan.receive)?, plan }))
         .collect()
@@ -159,7 +120,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
 
     /// Claims what is sent and what is received.
     fn lend(&self) -> Result<Kept<'_, T, D>> {
-        let timeout = self.nodes.timeout();
+        let timeout = self.nodes.patience();
         let sent = self.legs.iter().map(|leg| read(&self.array, &leg.plan.send, timeout));
         let sent = sent.collect::<Result<_>>()?;
         let received = self.legs.iter().map(|leg| write(&self.array, &leg.plan.receive, timeout));

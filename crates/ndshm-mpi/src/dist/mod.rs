@@ -1,9 +1,12 @@
 //! One array over all nodes, a block on each.
 
 mod claims;
-
+mod copy;
+mod file;
 mod halo;
 mod options;
+mod place;
+mod whole;
 
 use std::fmt;
 use std::ops::Range;
@@ -41,7 +44,6 @@ pub use options::DistArrayOptions;
 pub struct DistArray<T, D> {
     nodes: Nodes,
     grid: Grid,
-    corners: bool,
     shape: D,
     /// Of this node.
     block: Vec<Range<usize>>,

@@ -37,6 +37,10 @@ impl<'n, T: Element, D: Dimension> DistArrayOptions<'n, T, D> {
         Self { nodes, making, grid: None, halo: None, periodic: None, corners }
     }
 
+    pub(super) fn nodes(&self) -> &'n Nodes {
+        self.nodes
+    }
+
     /// So many blocks along each of the first axes, and one along the others; their product is the number of nodes. Without this, of
     /// the first two axes, such that the surfaces of blocks are small.
     #[must_use]
@@ -112,6 +116,6 @@ impl<'n, T: Element, D: Dimension> DistArrayOptions<'n, T, D> {
         let legs = halo::legs(nodes, &grid, corners, &array);
         let legs = nodes.settle(legs)?;
         let nodes = nodes.clone();
-        Ok(DistArray { nodes, grid, corners, shape, block, band, array, legs })
+        Ok(DistArray { nodes, grid, shape, block, band, array, legs })
     }
 }

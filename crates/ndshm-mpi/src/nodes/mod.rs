@@ -277,7 +277,7 @@ impl Nodes {
     ///
     /// # Errors
     ///
-    /// [`Error::Rank`] with the first rank that failed, and the text of its error, at that rank too; [`Error::Lost`],
+    /// [`Error::Rank`] with a rank that failed, and the text of its error: the same at all ranks, also where several failed; [`Error::Lost`],
     /// [`Error::TimedOut`].
     ///
     /// ```no_run
@@ -287,8 +287,11 @@ impl Nodes {
     /// # Ok::<(), ndshm_mpi::Error>(())
     /// ```
     pub fn agree<T, E: std::fmt::Display>(&self, mine: std::result::Result<T, E>) -> Result<T> {
-        let rank = self.rank();
-        self.settle(mine.map_err(|e| Error::Rank { rank, message: e.to_string() }))
+        let mine = mine.map_err(|e| Error::Rank { rank: self.rank(), message: e.to_string() });
+        match (self.told(mine.as_ref().err())?, mine) {
+            (Some((rank, message)), _) => Err(Error::Rank { rank, message }),
+            (None, mine) => mine,
+        }
     }
 
     /// Makes sure that all ranks say the same of `what`.
@@ -313,6 +316,16 @@ impl Nodes {
         self.0.local.share(0, bytes, self.timeout())
     }
 
+    /// How long a claim is waited for where others wait at a barrier meanwhile: they are to get its error, not a time-out.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout() / 4
+    }
+
+    /// Whether both are handles to the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn world(&self) -> &Comm {
         &self.0.world
     }
@@ -322,43 +335,43 @@ impl Nodes {
         self.0.leaders.as_ref()
     }
 
-    /// Meets the ranks of this node: an error of any of them is one of all.
+    /// Meets the ranks of this node: an error of any of them is one of all, this rank's own where it has one.
     pub(crate) fn meet<T>(&self, mine: Result<T>) -> Result<T> {
-        let meeting = &mut *self.0.meeting.borrow_mut();
-        let noted = mine.as_ref().err().map(|e| meeting.note(self.rank_of(e), &text(e)));
-        noted.transpose().map_err(|e| self.lost(e))?;
-        let told = meeting.meet().map_err(|e| self.lost(e))?;
-        self.outcome(mine, told)
+        let told = self.put_down(mine.as_ref().err())?;
+        let mine = mine?;
+        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
     }
 
-    /// Meets all ranks: an error of any of them is one of all.
+    /// Meets all ranks: an error of any of them is one of all, this rank's own where it has one.
     pub(crate) fn settle<T>(&self, mine: Result<T>) -> Result<T> {
-        let meeting = &mut *self.0.meeting.borrow_mut();
-        let noted = mine.as_ref().err().map(|e| meeting.note(self.rank_of(e), &text(e)));
-        noted.transpose().map_err(|e| self.lost(e))?;
-        let told = meeting.meet().map_err(|e| self.lost(e))?;
+        let told = self.told(mine.as_ref().err())?;
+        let mine = mine?;
+        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
+    }
+
+    /// Meets all ranks: which of them failed, if any, and what it says; the same at all of them.
+    fn told(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
+        let of_node = self.put_down(mine)?;
         if let Some(leaders) = self.leaders() {
-            let of_all = leaders.failure(told, self.timeout());
+            let of_all = leaders.failure(of_node, self.timeout());
             let of_all = of_all.unwrap_or_else(|e| Some((self.rank(), e.to_string())));
             if let Some((rank, text)) = of_all {
-                meeting.note(rank, &text).map_err(|e| self.lost(e))?;
+                let noted = self.0.meeting.borrow().note(rank, &text);
+                noted.map_err(|e| self.lost(e))?;
             }
         }
-        let told = meeting.meet().map_err(|e| self.lost(e))?;
-        self.outcome(mine, told)
+        self.put_down(None)
     }
 
-    /// Who is to be named for an error: this rank, or the one that it tells of.
-    fn rank_of(&self, e: &Error) -> usize {
-        if let Error::Rank { rank, .. } = e { *rank } else { self.rank() }
-    }
-
-    fn outcome<T>(&self, mine: Result<T>, told: Option<(usize, String)>) -> Result<T> {
-        match (mine, told) {
-            (mine, None) => mine,
-            (Err(e), Some((rank, _))) if rank == self.rank() => Err(e),
-            (_, Some((rank, message))) => Err(Error::Rank { rank, message }),
-        }
+    /// Meets the ranks of this node, with what one of them has put down for that.
+    fn put_down(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
+        let meeting = &mut *self.0.meeting.borrow_mut();
+        let noted = match mine {
+            Some(Error::Rank { rank, message }) => meeting.note(*rank, message),
+            Some(e) => meeting.note(self.rank(), &e.to_string()),
+            None => Ok(()),
+        };
+        noted.and_then(|()| meeting.meet()).map_err(|e| self.lost(e))
     }
 
     /// Puts down a value for others of this node to [get](Self::get) after they have met; each rank has a cell, and there is one more.
@@ -380,11 +393,6 @@ impl Nodes {
         let ranks = local.into_iter().filter_map(|rank| of_job.get(rank).copied()).collect();
         Error::Lost { node: self.node(), source, ranks }
     }
-}
-
-/// The text of an error, as another rank tells it.
-fn text(e: &Error) -> String {
-    if let Error::Rank { message, .. } = e { message.clone() } else { e.to_string() }
 }
 
 /// Has the ranks of each node meet for the first time.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mpi::ffi::{self, MPI_Comm, MPI_Datatype, MPI_Op, MPI_Request};
 
-use super::{Datatype, Flight, Lent, LentMut, Posted, check, int, is_finalised};
+use super::{Flight, Lent, LentMut, Posted, check, int, is_finalised, kinds};
 use crate::error::Error;
 
 /// A communicator that nobody else uses, which returns its errors.
@@ -82,10 +82,6 @@ impl Comm {
         check("MPI_Comm_size", unsafe { ffi::MPI_Comm_size(raw, &raw mut size) })?;
         (made.rank, made.size) = (rank as usize, size as usize);
         Ok(Some(made))
-    }
-
-    pub(crate) fn raw(&self) -> MPI_Comm {
-        self.raw
     }
 
     pub(crate) fn rank(&self) -> usize {
@@ -208,8 +204,7 @@ impl Comm {
         if self.size == 1 {
             return Ok(mine);
         }
-        // SAFETY: reading constants of the library.
-        let kind = unsafe { (ffi::RSMPI_UINT64_T, ffi::RSMPI_MIN) };
+        let kind = (kinds::u64(), kinds::least());
         let mut flight = Flight::new((mine.to_vec(), vec![0_u64; N]), timeout);
         let places = flight.lent(|(mine, all)| (mine.as_ptr().cast(), all.as_mut_ptr().cast()));
         // SAFETY: two lists of `N` on the heap, which the flight keeps.
@@ -251,8 +246,7 @@ impl Comm {
         let n = int("numbers", mine.len())?;
         let mut flight = Flight::new((mine.to_vec(), all), timeout);
         let (from, into) = flight.lent(|(mine, all)| (mine.as_ptr(), all.as_mut_ptr()));
-        // SAFETY: reading a constant of the library.
-        let kind = unsafe { ffi::RSMPI_UINT64_T };
+        let kind = kinds::u64();
         flight.add(Self::posted("MPI_Iallgather", |request| {
             // SAFETY: `n` numbers, and room for `n` of each rank, on the heap, which the flight keeps.
             unsafe {
@@ -316,16 +310,6 @@ impl Comm {
         let text = mine.map_or_else(Vec::new, |(_, text)| text.into_bytes());
         let text = self.share(speaker, text, timeout)?;
         Ok(Some((who, String::from_utf8_lossy(&text).into_owned())))
-    }
-
-    /// A type for a part of an array; here, so that only who has a communicator makes one.
-    pub(crate) fn part(
-        &self,
-        size: usize,
-        shape: &[usize],
-        ranges: &[std::ops::Range<usize>],
-    ) -> Result<Datatype, Error> {
-        Datatype::part(size, shape, ranges)
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use mpi::ffi::{self, MPI_Datatype};
 
-use super::{check, int, is_finalised};
+use super::{check, int, is_finalised, kinds};
 use crate::error::Error;
 
 /// A type that was made here, and is freed.
@@ -17,8 +17,7 @@ impl Datatype {
     /// That many bytes as one element.
     fn bytes(n: usize) -> Result<Self, Error> {
         let n = int("bytes of an element", n)?;
-        // SAFETY: reading a constant of the library.
-        let byte = unsafe { ffi::RSMPI_UINT8_T };
+        let byte = kinds::u8();
         Self::made("MPI_Type_contiguous", |made| {
             // SAFETY: `byte` is a type, `made` a place for one (invariant 1 of the module).
             unsafe { ffi::MPI_Type_contiguous(n, byte, made) }
@@ -70,10 +69,6 @@ impl Datatype {
         check("MPI_Type_commit", unsafe { ffi::MPI_Type_commit(&raw mut made.0) })?;
         Ok(made)
     }
-
-    pub(crate) fn raw(&self) -> MPI_Datatype {
-        self.0
-    }
 }
 
 impl Drop for Datatype {
@@ -103,11 +98,6 @@ pub(crate) struct LentMut<'a> {
     lent: PhantomData<&'a Datatype>,
 }
 
-fn byte() -> MPI_Datatype {
-    // SAFETY: reading a constant of the library.
-    unsafe { ffi::RSMPI_UINT8_T }
-}
-
 impl<'a> Lent<'a> {
     /// What the type describes, from `base` on.
     pub(crate) fn typed(base: *const u8, datatype: &'a Datatype) -> Self {
@@ -117,12 +107,12 @@ impl<'a> Lent<'a> {
     /// So many bytes.
     pub(crate) fn bytes(base: *const u8, n: usize) -> Result<Self, Error> {
         let count = int("bytes of a message", n)?;
-        Ok(Self { base, count, datatype: byte(), lent: PhantomData })
+        Ok(Self { base, count, datatype: kinds::u8(), lent: PhantomData })
     }
 
     /// Nothing.
     pub(crate) fn nothing() -> Self {
-        Self { base: std::ptr::null(), count: 0, datatype: byte(), lent: PhantomData }
+        Self { base: std::ptr::null(), count: 0, datatype: kinds::u8(), lent: PhantomData }
     }
 }
 
@@ -135,6 +125,6 @@ impl<'a> LentMut<'a> {
     /// So many bytes.
     pub(crate) fn bytes(base: *mut u8, n: usize) -> Result<Self, Error> {
         let count = int("bytes of a message", n)?;
-        Ok(Self { base, count, datatype: byte(), lent: PhantomData })
+        Ok(Self { base, count, datatype: kinds::u8(), lent: PhantomData })
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mpi::ffi::{self, MPI_Request, MPI_Status};
 
-use super::{check, error, is_finalised};
+use super::{check, error, is_finalised, kinds};
 use crate::error::Error;
 
 /// Looks before the processor is offered to others.
@@ -26,8 +26,7 @@ impl Status {
     pub(crate) fn is_empty(&self) -> bool {
         let Some(status) = &self.0 else { return false };
         let mut count: c_int = 0;
-        // SAFETY: reading a constant of the library.
-        let byte = unsafe { ffi::RSMPI_UINT8_T };
+        let byte = kinds::u8();
         // SAFETY: the status of a complete receive, a type, a place for a number.
         let told = unsafe { ffi::MPI_Get_count(status, byte, &raw mut count) };
         told == 0 && count == 0

@@ -11,11 +11,12 @@
 mod comm;
 mod datatype;
 mod flight;
+pub(crate) mod kinds;
 mod thread;
 
 pub(crate) use comm::Comm;
 pub(crate) use datatype::{Datatype, Lent, LentMut};
-pub(crate) use flight::{Flight, Posted, Status};
+pub(crate) use flight::{Flight, Posted};
 pub(crate) use mpi::ffi::{MPI_Datatype, MPI_Op};
 pub(crate) use thread::may_call_here;
 

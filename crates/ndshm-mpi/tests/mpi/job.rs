@@ -43,7 +43,7 @@ pub(crate) fn rank() -> (Universe, Nodes) {
     let universe = ndshm_mpi::init().unwrap();
     let nodes = Nodes::options()
         .of_size(node_size())
-        .timeout(Duration::from_secs(20))
+        .timeout(Duration::from_secs(12))
         .create(&universe.world())
         .unwrap();
     (universe, nodes)

@@ -3,13 +3,18 @@
 //!
 //! `cargo test --test mpi -- halo` runs a part. Every job has a time limit, after which it counts as hanging.
 
+mod file;
 mod halo;
 mod job;
 mod node_array;
 mod nodes;
+mod reduction;
+mod whole;
 
 ndshm_testkit::suite! {
     roles: [
+        file::by_all,
+        file::refusals,
         halo::random_shapes,
         halo::refusals,
         halo::under_way,
@@ -18,6 +23,10 @@ ndshm_testkit::suite! {
         nodes::grouping,
         nodes::refusals,
         nodes::errors_of_one_are_those_of_all,
+        reduction::arrays,
+        reduction::values,
+        whole::random_divisions,
+        whole::refusals,
     ],
     tests: [
         120 => nodes::ranks_are_grouped,
@@ -28,5 +37,11 @@ ndshm_testkit::suite! {
         240 => halo::margins_are_what_a_serial_program_has,
         120 => halo::what_does_not_fit_is_refused,
         120 => halo::claims_hold_until_it_is_complete,
+        120 => reduction::values_are_combined,
+        120 => reduction::arrays_are_combined,
+        240 => whole::parts_arrive_where_they_belong,
+        120 => whole::what_does_not_fit_is_refused,
+        120 => file::all_ranks_write_and_read_one_file,
+        120 => file::what_one_rank_cannot_do_is_told_to_all,
     ],
 }
