@@ -67,7 +67,7 @@ impl Job {
         seat.begin(During::Creation)?;
         let nodes = Nodes::options()
             .of_size(self.node)
-            .timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(5))
             .create(world)?;
         let start = Instant::now();
         while start.elapsed() < MOST {

@@ -42,12 +42,18 @@ impl Plan {
             During::Workers if rng.chance(75) => worker(at(rng, ranks.div_ceil(node)) * node, at(rng, WORKERS)),
             _ => at(rng, ranks),
         };
+        let alone = rng.chance(40) && victim < ranks;
         // In the first pass, when memory is new, or a later one.
         let passes = u32::try_from(rng.below(4)).unwrap_or(0);
-        let begun = if during == During::Workers { 0 } else { passes * STEPS };
+        let begun = match during {
+            During::Workers => 0,
+            // To make nodes takes calls of MPI that wait for the dead for ever, unless `mpirun` ends the job: `alone` is for what comes after.
+            During::Creation if alone => 1 + passes * STEPS,
+            _ => passes * STEPS,
+        };
         let most = if rng.chance(50) { 1_000 } else { 20_000 };
         let pause = Duration::from_micros(rng.below(most));
-        let (named, alone) = (rng.chance(50), rng.chance(40) && victim < ranks);
+        let named = rng.chance(50);
         Self { ranks, node, named, alone, during, victim, begun, pause }
     }
 }
