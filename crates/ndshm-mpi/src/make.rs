@@ -47,7 +47,7 @@ impl<T: Element, D: Dimension> Making<T, D> {
         // Here the others sleep while the leader reserves memory.
         let made = nodes.settle(made)?;
         let handle = made.as_ref().map(|made| postcard::to_stdvec(&made.handle())).transpose();
-        let handle = nodes.from_leader(handle.ok().flatten().unwrap_or_default())?;
+        let handle = nodes.leaders_bytes(handle.ok().flatten().unwrap_or_default())?;
         let attached = made.map_or_else(|| attach(&handle), Ok);
         // The leader's descriptor is what the others open: it stays until they have.
         nodes.settle(attached)

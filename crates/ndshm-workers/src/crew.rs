@@ -44,7 +44,7 @@ impl Crew {
         let cpus = settings.pin.as_ref().map(|pin| pin.places(size)).transpose()?;
         let group = Group::create(size)?;
         let variables = threads::variables(size, settings.threads).into_iter();
-        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let variables = variables.map(|(name, value)| (name.into(), Some(value.into())));
         let starter = Starter {
             size,
             what: what(&group)?,

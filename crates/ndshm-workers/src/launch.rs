@@ -139,7 +139,8 @@ pub(crate) enum What {
 pub(crate) struct Starter {
     pub(crate) size: usize,
     pub(crate) what: What,
-    pub(crate) variables: Vec<(OsString, OsString)>,
+    /// In the environment of each; those without a value are taken out of it.
+    pub(crate) variables: Vec<(OsString, Option<OsString>)>,
     /// Of each rank; empty where they go where they like.
     pub(crate) cpus: Vec<Vec<usize>>,
     pub(crate) output: Output,
@@ -166,7 +167,13 @@ impl Starter {
                 (command, None)
             }
         };
-        command.stdin(Stdio::null()).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null());
+        for (name, value) in &self.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         if self.output != Output::Inherit {
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }

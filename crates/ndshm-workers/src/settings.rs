@@ -12,7 +12,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     pub(crate) pin: Option<Pin>,
     pub(crate) output: Output,
-    pub(crate) variables: Vec<(OsString, OsString)>,
+    /// Without a value where it is to be taken out of the environment.
+    pub(crate) variables: Vec<(OsString, Option<OsString>)>,
     pub(crate) retries: usize,
     pub(crate) grace: Duration,
 }

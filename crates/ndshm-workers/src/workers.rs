@@ -109,7 +109,22 @@ impl<'a> Workers<'a> {
     /// ```
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.settings.variables.push((name.into(), value.into()));
+        self.settings.variables.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes a variable out of the environment of the workers: one that tells this process from others, and would tell a
+    /// worker that it is this process. What an MPI launcher sets is of that kind.
+    ///
+    /// ```
+    /// use ndshm_workers::Workers;
+    ///
+    /// let workers = Workers::new(2).env("PMI_RANK", "3").env_remove("PMI_RANK");
+    /// workers.run_program("sh", ["-c", "test -z \"$PMI_RANK\""]).unwrap();
+    /// ```
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.settings.variables.push((name.into(), None));
         self
     }
 

@@ -47,3 +47,22 @@ fn start_this_program(_: &Worker, (): ()) -> Result<bool, String> {
 fn a_workers_child_is_no_worker() {
     assert_eq!(Workers::new(1).run(start_this_program, &()).unwrap(), [true]);
 }
+
+fn variables(_: &Worker, names: Vec<String>) -> Result<Vec<Option<String>>, String> {
+    Ok(names.iter().map(|name| std::env::var(name).ok()).collect())
+}
+
+#[test]
+fn variables_are_set_and_taken_out() {
+    // PATH is in everybody's environment; what comes last counts.
+    let names = ["PATH", "NDSHM_TEST_A", "NDSHM_TEST_B"].map(str::to_owned).to_vec();
+    let workers = Workers::new(1)
+        .env_remove("PATH")
+        .env_remove("NDSHM_TEST_A")
+        .env("NDSHM_TEST_A", "1")
+        .env("NDSHM_TEST_B", "2")
+        .env_remove("NDSHM_TEST_B");
+    let found = workers.run(variables, &names).unwrap();
+    assert_eq!(found, [[None, Some("1".to_owned()), None]]);
+    assert!(std::env::var_os("PATH").is_some());
+}

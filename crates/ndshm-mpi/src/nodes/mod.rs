@@ -312,7 +312,7 @@ impl Nodes {
     }
 
     /// What the leader of this node has, at all of its ranks; short, and once they have met.
-    pub(crate) fn from_leader(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
+    pub(crate) fn leaders_bytes(&self, bytes: Vec<u8>) -> Result<Vec<u8>> {
         self.0.local.share(0, bytes, self.timeout())
     }
 

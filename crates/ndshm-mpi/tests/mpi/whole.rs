@@ -130,7 +130,7 @@ pub(crate) fn refusals() {
     let into = NodeArray::zeros(&nodes, (2, 6)).unwrap();
     assert!(matches!(a.copy_to_nodes(&[0..3, 0..6], &into), Err(Error::Shape { .. })));
     assert!(matches!(a.copy_to_nodes(&[7..9, 0..6], &into), Err(Error::Outside { .. })));
-    assert!(matches!(a.copy_to_nodes(&[0..2], &into), Err(Error::Axes { .. })));
+    assert!(matches!(a.copy_to_nodes(&[0..2, 0..2, 0..2], &into), Err(Error::Axes { .. })));
     assert!(matches!(a.claim(&[0..9, 0..6]), Err(Error::Outside { .. })));
     // A guard in the way at one rank.
     let kept = (me == 0).then(|| a.claim_band_mut().unwrap());
