@@ -32,7 +32,6 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 [ "$mpi" = openmpi ] || CARGO_TARGET_DIR=$CARGO_TARGET_DIR/$mpi
 export MPICC=mpicc.$mpi
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export NDSHM_MPIRUN=mpirun.$mpi
 release=$CARGO_TARGET_DIR/release
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -42,30 +41,34 @@ in_crate() { (cd "$crate" && "$@"); }
 
 echo "-- built"
 in_crate cargo fmt --all --check
-in_crate cargo clippy --release --workspace --all-targets --locked -- -D warnings
-RUSTDOCFLAGS="-D warnings" in_crate cargo doc --release --workspace --no-deps --locked
-in_crate cargo build --release --workspace --all-targets --locked
-in_crate cargo build --release -p ndshm-mpi-rig --bins --locked
-cargo build --release --locked --quiet -p ndshm-cli
+if [ "$mpi" = openmpi ]; then
+    in_crate cargo clippy --workspace --all-targets --locked -- -D warnings
+    RUSTDOCFLAGS="-D warnings" in_crate cargo doc --workspace --no-deps --locked
+    cargo build --release --locked --quiet -p ndshm-cli
+fi
+in_crate cargo build --release --workspace --bins --examples --locked
 
 # Ranks of this machine; then of two hosts, $hosts times $2 ranks.
 here() { local ranks=$1; shift; timeout 120 "mpirun.$mpi" "${flags[@]}" -np "$ranks" "$@"; }
 flags=(--bind-to none --oversubscribe)
 [ "$mpi" = openmpi ] || flags=(-bind-to none)
 
-echo "-- tests"
+# Its tests start OpenMPI's mpirun themselves.
 if [ "$mpi" = openmpi ]; then
-    in_crate cargo test --release --locked
+    echo "-- tests"
+    in_crate cargo test --release --workspace --locked
 fi
 
+examples() { (cd "$crate/examples" && printf '%s\n' *.rs | sed 's/\.rs$//'); }
 echo "-- examples, on one machine"
 for ranks in 1 2 4; do
-    for example in $(in_crate find examples -maxdepth 1 -name '*.rs' -printf '%f\n' | sort); do
+    for example in $(examples); do
         echo "$ranks x $example"
-        (cd "$scratch" && here "$ranks" "$release/examples/${example%.rs}") || fail "$example with $ranks ranks"
+        (cd "$scratch" && here "$ranks" "$release/examples/$example") || fail "$example with $ranks ranks"
     done
 done
 
+two_hosts=no
 if [ "$mpi" = openmpi ]; then
     hosts=$root/ci/mpi-hosts.sh
     status=0
@@ -76,11 +79,12 @@ if [ "$mpi" = openmpi ]; then
     *) cat "$scratch/hosts" >&2; fail "two hosts" ;;
     esac
     if [ "$status" = 0 ]; then
+        two_hosts=yes
         echo "-- examples, on two hosts"
         for each in 1 2; do
-            for example in $(in_crate find examples -maxdepth 1 -name '*.rs' -printf '%f\n' | sort); do
+            for example in $(examples); do
                 echo "2 hosts x $each x $example"
-                (cd "$scratch" && "$hosts" -n "$each" -- "$release/examples/${example%.rs}") || fail "$example on two hosts"
+                (cd "$scratch" && "$hosts" -n "$each" -- "$release/examples/$example") || fail "$example on two hosts"
             done
         done
 
@@ -104,13 +108,33 @@ if [ "$mpi" = openmpi ]; then
             done
         done
     fi
+
+    echo "-- kills"
+    "$release/kills" --rounds 24 --ndshm "$release/ndshm"
 fi
 
-echo "-- kills"
-"$release/kills" --rounds 21 --ndshm "$CARGO_TARGET_DIR_WORKSPACE/release/ndshm"
+echo "-- ratios, quickly"
+"$release/ratios" --quick
 
-echo "-- comparisons, quickly"
-"$release/compare" --quick
+# The Python package's arrays as buffers of mpi4py, where both can be had.
+mpi4py() {
+    local python=$scratch/python wheel
+    [ -d "$root/crates/ndshm-python" ] || { skip "mpi4py: no crates/ndshm-python"; return; }
+    { python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' && python3 -m venv "$python" &&
+        "$python/bin/pip" install --quiet mpi4py numpy maturin; } >"$scratch/pip" 2>&1 || { skip "mpi4py: no Python 3.11 with venv, or no mpi4py: $(tail -1 "$scratch/pip")"; return; }
+    (cd "$root/crates/ndshm-python" && PYO3_PYTHON="$python/bin/python" \
+        "$python/bin/maturin" build --release --locked --quiet --out "$scratch" --interpreter "$python/bin/python")
+    wheel=("$scratch"/*.whl)
+    "$python/bin/pip" install --quiet --no-deps "${wheel[@]}"
+    echo "-- mpi4py"
+    for ranks in 1 2 4; do
+        here "$ranks" "$python/bin/python" "$crate/tests/python/mpi4py_buffers.py" || fail "mpi4py with $ranks ranks"
+    done
+    if [ "$two_hosts" = yes ]; then
+        "$hosts" -- "$python/bin/python" "$crate/tests/python/mpi4py_buffers.py" || fail "mpi4py on two hosts"
+    fi
+}
+[ "$mpi" = mpich ] || mpi4py
 
 left=$(comm -13 <(echo "$before") <(present))
 [ -z "$left" ] || fail "left in /dev/shm: $left"

@@ -111,7 +111,9 @@ impl Job {
 
         seat.begin(During::Workers)?;
         if nodes.is_leader() {
-            Workers::new(diary::WORKERS).run(fill, &(nodes.rank(), table.array().clone()))?;
+            let workers = Workers::new(diary::WORKERS);
+            let workers = ndshm_mpi::rank_variables().fold(workers, Workers::env_remove);
+            workers.run(fill, &(nodes.rank(), table.array().clone()))?;
         }
         table.broadcast(0)?;
         Ok(())

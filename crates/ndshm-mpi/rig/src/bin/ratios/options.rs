@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 ///
 /// Ends with 0; with `--check` 1 where a promise is not kept; 2 where it cannot be measured.
 #[derive(Parser)]
-#[command(name = "compare", version)]
+#[command(name = "ratios", version)]
 pub(crate) struct Options {
     /// Only these.
     #[arg(long, value_enum, value_delimiter = ',')]

@@ -1,4 +1,4 @@
-//! `compare`: see `--help`.
+//! `ratios`: see `--help`.
 
 mod allreduce;
 mod broadcast;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     match done {
         Ok(met) => ExitCode::from(u8::from(options.check && !met)),
         Err(e) => {
-            eprintln!("compare: {e}");
+            eprintln!("ratios: {e}");
             ExitCode::from(2)
         }
     }
