@@ -59,13 +59,16 @@ if [ "$mpi" = openmpi ]; then
     in_crate cargo test --release --workspace --locked
 fi
 
-examples() { (cd "$crate/examples" && printf '%s\n' *.rs | sed 's/\.rs$//'); }
+# Each checks its result; the heat against that of one process, to the last bit.
+examples() { (cd "$crate/examples" && printf '%s\n' *.rs | sed 's/\.rs$//; s/^heat$/heat --check --png heat.png/'); }
+picture() { [ "$(head -c 4 "$scratch/heat.png" | tail -c 3)" = PNG ] || fail "no picture"; rm "$scratch/heat.png"; }
 echo "-- examples, on one machine"
 for ranks in 1 2 4; do
-    for example in $(examples); do
-        echo "$ranks x $example"
-        (cd "$scratch" && here "$ranks" "$release/examples/$example") || fail "$example with $ranks ranks"
-    done
+    while read -ra example; do
+        echo "$ranks x ${example[*]}"
+        (cd "$scratch" && here "$ranks" "$release/examples/${example[0]}" "${example[@]:1}" </dev/null) || fail "${example[*]} with $ranks ranks"
+    done < <(examples)
+    picture
 done
 
 two_hosts=no
@@ -82,10 +85,12 @@ if [ "$mpi" = openmpi ]; then
         two_hosts=yes
         echo "-- examples, on two hosts"
         for each in 1 2; do
-            for example in $(examples); do
-                echo "2 hosts x $each x $example"
-                (cd "$scratch" && "$hosts" -n "$each" -- "$release/examples/$example") || fail "$example on two hosts"
-            done
+            while read -ra example; do
+                echo "2 hosts x $each x ${example[*]}"
+                (cd "$scratch" && "$hosts" -n "$each" -- "$release/examples/${example[0]}" "${example[@]:1}" </dev/null) ||
+                    fail "${example[*]} on two hosts"
+            done < <(examples)
+            picture
         done
 
         echo "-- bytes on the wire, received by the second of two hosts"
