@@ -10,6 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use mpi::traits::Communicator;
 use ndarray::Ix1;
+use ndshm_array::ClaimError;
 use ndshm_examples::options::{at_least_one, between};
 use ndshm_examples::say;
 use ndshm_mpi::{Max, NodeArray, Sum};
@@ -47,16 +48,15 @@ fn run(options: &Options, world: &impl Communicator) -> Result<bool, Box<dyn std
     }
     let last = options.size - 1;
     let angle = |i: usize| i as f64 / last as f64 * std::f64::consts::TAU;
-    let lost = ndshm_array::ClaimError::without_guard;
     let table = table.zeros(options.size)?;
     if nodes.rank() == 0 {
-        table.write().map_err(lost)?.fill_with_index(|i| angle(i).sin());
+        table.write().map_err(ClaimError::without_guard)?.fill_with_index(|i| angle(i).sin());
     }
     let start = Instant::now();
     table.broadcast(0)?;
     let sent = start.elapsed().as_secs_f64();
 
-    let table = table.read().map_err(lost)?; // as all ranks of the node do, at once
+    let table = table.read().map_err(ClaimError::without_guard)?; // as all ranks of the node do, at once
     let start = Instant::now();
     let mut worst = 0.0_f64;
     let mut state = nodes.rank() as u64;
