@@ -44,7 +44,8 @@ impl Constants {
     }
 
     fn broadcast(&self, nodes: f64, bytes: f64) -> f64 {
-        let chain = |piece: f64| (nodes - 2.0 + (piece / SEGMENT).ceil()) * self.wire(SEGMENT.min(piece));
+        let chain =
+            |piece: f64| (nodes - 2.0 + (piece / SEGMENT).ceil()) * self.wire(SEGMENT.min(piece));
         let pieces = (bytes / PIECE).floor();
         let rest = bytes - pieces * PIECE;
         let sent = pieces * chain(PIECE) + if rest > 0.0 { chain(rest) } else { 0.0 };
@@ -76,7 +77,9 @@ fn main() {
         ms if ms < 10.0 => format!("{ms:.2} ms"),
         ms => format!("{ms:.0} ms"),
     };
-    println!("| nodes | agreement | broadcast, 256 MiB | allreduce, 8 B | allreduce, 64 MiB | halo, 6 faces of 512 KiB |");
+    println!(
+        "| nodes | agreement | broadcast, 256 MiB | allreduce, 8 B | allreduce, 64 MiB | halo, 6 faces of 512 KiB |"
+    );
     println!("|---|---|---|---|---|---|");
     for nodes in [2.0, 16.0, 128.0, 1024.0, 10_000.0] {
         let c = &constants;

@@ -51,12 +51,7 @@ impl Diary {
         self.0.read_exact_at(&mut entry, (seat * ENTRY) as u64)?;
         let word = |i: usize| entry[i * 4..].first_chunk().map_or(0, |w| u32::from_ne_bytes(*w));
         let at = During::ALL.get(word(1) as usize).copied();
-        Ok((word(0) != 0).then(|| Entry {
-            pid: word(0),
-            at,
-            begun: word(2),
-            failed: word(3) != 0,
-        }))
+        Ok((word(0) != 0).then(|| Entry { pid: word(0), at, begun: word(2), failed: word(3) != 0 }))
     }
 
     /// All who have taken a seat.

@@ -45,7 +45,8 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     let world = universe.world();
-    let seat = usize::try_from(world.rank()).map_err(Failure::from).and_then(|rank| Ok(Seat::take(rank)?));
+    let seat =
+        usize::try_from(world.rank()).map_err(Failure::from).and_then(|rank| Ok(Seat::take(rank)?));
     let done = seat.and_then(|mut seat| {
         let done = job.over_and_over(&world, &mut seat);
         if done.is_err() {
@@ -65,10 +66,8 @@ pub(crate) fn run() -> ExitCode {
 impl Job {
     fn over_and_over(&self, world: &impl Communicator, seat: &mut Seat) -> Result<(), Failure> {
         seat.begin(During::Creation)?;
-        let nodes = Nodes::options()
-            .of_size(self.node)
-            .timeout(Duration::from_secs(5))
-            .create(world)?;
+        let nodes =
+            Nodes::options().of_size(self.node).timeout(Duration::from_secs(5)).create(world)?;
         let start = Instant::now();
         while start.elapsed() < MOST {
             self.pass(&nodes, seat)?;
@@ -83,7 +82,8 @@ impl Job {
             NodeArray::<f64, Ix2>::options(nodes),
         );
         if let Some(name) = &self.name {
-            (field, table) = (field.name(format!("{name}.field")), table.name(format!("{name}.table")));
+            (field, table) =
+                (field.name(format!("{name}.field")), table.name(format!("{name}.table")));
         }
         let (field, table) = (field.zeros(SHAPE)?, table.zeros(SHAPE)?);
 

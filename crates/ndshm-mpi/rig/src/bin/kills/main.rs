@@ -47,17 +47,23 @@ fn main() -> ExitCode {
 fn campaign(options: &Options) -> io::Result<Report> {
     let only = options.during.as_ref().map(|name| {
         let found = During::ALL.iter().find(|during| during.name() == name).copied();
-        found.ok_or_else(|| io::Error::other(format!("nothing is called {name:?}; --help lists the options")))
+        found.ok_or_else(|| {
+            io::Error::other(format!("nothing is called {name:?}; --help lists the options"))
+        })
     });
     let only = only.transpose()?;
     let seed = options.seed.unwrap_or_else(|| {
-        SystemTime::UNIX_EPOCH.elapsed().map_or(1, |t| t.as_secs() ^ u64::from(t.subsec_nanos()) << 20)
+        SystemTime::UNIX_EPOCH
+            .elapsed()
+            .map_or(1, |t| t.as_secs() ^ u64::from(t.subsec_nanos()) << 20)
     });
     let mut rng = Rng::new(seed);
     // A folder of its own where segments usually are: whoever is at work there too is left alone.
     let folder = tempfile::Builder::new().prefix("ndshm-kills-").tempdir_in("/dev/shm")?;
-    let bar = ProgressBar::new(options.rounds)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} {eta}").map_err(io::Error::other)?);
+    let bar = ProgressBar::new(options.rounds).with_style(
+        ProgressStyle::with_template("{bar:40} {pos}/{len} {msg} {eta}")
+            .map_err(io::Error::other)?,
+    );
     let start = Instant::now();
     let mut rounds = Vec::new();
     for round in 0..options.rounds {

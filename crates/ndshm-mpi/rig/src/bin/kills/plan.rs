@@ -39,7 +39,9 @@ impl Plan {
         let during = only.unwrap_or(next);
         let victim = match during {
             // Leaders start workers.
-            During::Workers if rng.chance(75) => worker(at(rng, ranks.div_ceil(node)) * node, at(rng, WORKERS)),
+            During::Workers if rng.chance(75) => {
+                worker(at(rng, ranks.div_ceil(node)) * node, at(rng, WORKERS))
+            }
             _ => at(rng, ranks),
         };
         let alone = rng.chance(40) && victim < ranks;
@@ -65,8 +67,14 @@ fn at(rng: &mut Rng, bound: usize) -> usize {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { ranks, node, named, alone, during, victim, begun, pause } = self;
-        let (names, alone) = (if *named { "with names" } else { "without names" }, if *alone { ", alone" } else { "" });
+        let (names, alone) = (
+            if *named { "with names" } else { "without names" },
+            if *alone { ", alone" } else { "" },
+        );
         let during = during.name();
-        write!(f, "{ranks} ranks, {node} a node, {names}{alone}: seat {victim} killed {pause:?} into {during} after {begun} steps")
+        write!(
+            f,
+            "{ranks} ranks, {node} a node, {names}{alone}: seat {victim} killed {pause:?} into {during} after {begun} steps"
+        )
     }
 }

@@ -24,7 +24,8 @@ impl Report {
     /// Milliseconds from the kill to the end, of those that some of the kills took; ascending.
     fn ends(&self, of: impl Fn(&Plan) -> bool) -> Vec<f64> {
         let some = self.rounds.iter().filter(|(plan, _)| of(plan));
-        let mut ends: Vec<f64> = some.map(|(_, outcome)| outcome.took.as_secs_f64() * 1e3).collect();
+        let mut ends: Vec<f64> =
+            some.map(|(_, outcome)| outcome.took.as_secs_f64() * 1e3).collect();
         ends.sort_by(f64::total_cmp);
         ends
     }
@@ -49,17 +50,29 @@ impl Report {
     pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "{} kills in {:.0?}, seed {}\n{:<14} {:>6} {:>12} {:>12}\n",
-            self.rounds.len(), self.took, self.seed, "during", "kills", "ended in ms", "at most"
+            self.rounds.len(),
+            self.took,
+            self.seed,
+            "during",
+            "kills",
+            "ended in ms",
+            "at most"
         );
         for during in During::ALL {
             let ends = self.ends(|plan| plan.during == *during);
             let Some(last) = ends.last() else { continue };
             let median = ends[ends.len() / 2];
-            text.push_str(&format!("{:<14} {:>6} {median:>12.0} {last:>12.0}\n", during.name(), ends.len()));
+            text.push_str(&format!(
+                "{:<14} {:>6} {median:>12.0} {last:>12.0}\n",
+                during.name(),
+                ends.len()
+            ));
         }
         let alone = self.ends(|plan| plan.alone);
         text.push_str(&format!("{} of them with mpirun leaving the others alone", alone.len()));
-        text.push_str(&alone.last().map_or_else(String::new, |last| format!(", ended within {last:.0} ms")));
+        text.push_str(
+            &alone.last().map_or_else(String::new, |last| format!(", ended within {last:.0} ms")),
+        );
         text.push_str(&format!("\n{} segments with names collected\n", self.collected()));
         for (status, n) in self.statuses() {
             text.push_str(&format!("{n} x {status}\n"));

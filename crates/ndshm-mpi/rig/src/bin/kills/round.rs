@@ -43,27 +43,33 @@ const SHOWN: usize = 2_000;
 /// # Errors
 ///
 /// Where it could not be tried.
-pub(crate) fn play(plan: &Plan, options: &Options, mark: &str, folder: &Path, scratch: &Path) -> io::Result<Outcome> {
+pub(crate) fn play(
+    plan: &Plan,
+    options: &Options,
+    mark: &str,
+    folder: &Path,
+    scratch: &Path,
+) -> io::Result<Outcome> {
     let program = std::env::current_exe()?;
     let diary = Diary::create(&scratch.join("diary"))?;
     let output = fs::File::create(scratch.join("output"))?;
     let mut job = start(plan, &program, mark, folder, scratch, &output)?;
     let killed = wait_and_kill(plan, &diary, &mut job);
-    let since = Instant::now();
     let mut violations = Vec::new();
-    let status = match killed {
-        Ok(()) => ended(&mut job, options.limit())?,
+    let (status, took) = match killed {
+        Ok(since) => (ended(&mut job, options.limit())?, since.elapsed()),
         Err(e) => {
             violations.push(e.to_string());
-            None
+            (None, Duration::ZERO)
         }
     };
-    let took = since.elapsed();
     match status {
         None => violations.push(format!("the job was still there {took:.1?} after the kill")),
         // `mpirun` has been told that others may go on, and takes that for a success.
         Some(_) if plan.alone => violations.extend(unaware(plan, &diary)?),
-        Some(status) if status.success() => violations.push("the job ended as if nothing were".to_owned()),
+        Some(status) if status.success() => {
+            violations.push("the job ended as if nothing were".to_owned())
+        }
         Some(_) => {}
     }
 
@@ -107,7 +113,14 @@ fn unaware(plan: &Plan, diary: &Diary) -> io::Result<Option<String>> {
     Ok(Some("no rank was told of the death".to_owned()))
 }
 
-fn start(plan: &Plan, program: &Path, mark: &str, folder: &Path, scratch: &Path, output: &fs::File) -> io::Result<Child> {
+fn start(
+    plan: &Plan,
+    program: &Path,
+    mark: &str,
+    folder: &Path,
+    scratch: &Path,
+    output: &fs::File,
+) -> io::Result<Child> {
     let mut command = mpirun(plan.ranks, program);
     command.arg("job").arg("--node").arg(plan.node.to_string()).arg("--scratch").arg(scratch);
     if plan.named {
@@ -116,23 +129,27 @@ fn start(plan: &Plan, program: &Path, mark: &str, folder: &Path, scratch: &Path,
     if plan.alone {
         command.env("OMPI_MCA_orte_enable_recovery", "1");
     }
-    command.env(MARK, mark).env(diary::PATH, scratch.join("diary")).env("NDSHM_DIR", folder).env("TMPDIR", scratch);
+    command
+        .env(MARK, mark)
+        .env(diary::PATH, scratch.join("diary"))
+        .env("NDSHM_DIR", folder)
+        .env("TMPDIR", scratch);
     // What OpenMPI itself leaves of the killed goes with the other files.
     command.env("OMPI_MCA_btl_vader_backing_directory", scratch);
     command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output.try_clone()?).spawn()
 }
 
-/// Waits until the victim is where it is to be killed.
-fn wait_and_kill(plan: &Plan, diary: &Diary, job: &mut Child) -> io::Result<()> {
+/// Waits until the victim is where it is to be killed; when that was.
+fn wait_and_kill(plan: &Plan, diary: &Diary, job: &mut Child) -> io::Result<Instant> {
     let start = Instant::now();
     loop {
         let there = diary.read(plan.victim)?;
         let there = there.filter(|entry| entry.at == Some(plan.during) && entry.begun > plan.begun);
         if let Some(entry) = there
-            && kill(entry.pid, plan.pause)?
+            && let Some(killed) = kill(entry.pid, plan.pause)?
             && !goes_on(plan, diary, job)?
         {
-            return Ok(());
+            return Ok(killed);
         }
         if let Some(status) = job.try_wait()? {
             return Err(io::Error::other(format!("the job ended by itself, with {status}")));
@@ -145,13 +162,13 @@ fn wait_and_kill(plan: &Plan, diary: &Diary, job: &mut Child) -> io::Result<()> 
 }
 
 /// Kills that process after a pause, unless it has ended by then.
-fn kill(pid: u32, pause: Duration) -> io::Result<bool> {
+fn kill(pid: u32, pause: Duration) -> io::Result<Option<Instant>> {
     sleep(pause);
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::other("no process id in the diary"))?;
     match kill_process(pid, Signal::KILL) {
-        Err(rustix::io::Errno::SRCH) => Ok(false),
-        killed => Ok(killed.map(|()| true)?),
+        Err(rustix::io::Errno::SRCH) => Ok(None),
+        killed => Ok(killed.map(|()| Some(Instant::now()))?),
     }
 }
 
@@ -188,7 +205,9 @@ fn end(mark: &str) {
 }
 
 fn segments(folder: &Path) -> io::Result<Vec<String>> {
-    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect()
 }
 
 fn gc(options: &Options, folder: &Path) -> io::Result<()> {

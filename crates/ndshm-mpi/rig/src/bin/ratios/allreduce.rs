@@ -28,16 +28,21 @@ pub(crate) fn measure(
     reduction.contribution()?.fill(mine);
     let (given, mut got) = (vec![mine; n], vec![0.0; n]);
     let failed = Cell::new(None);
-    let measured = in_turns(ranks, rounds, 1, &mut [
-        Contender::new(OURS, || {
-            if let Err(e) = reduction.allreduce(Sum) {
-                failed.set(Some(e));
-            }
-        }),
-        Contender::new(PRIVATE, || {
-            ranks.all_reduce_into(&given[..], &mut got[..], SystemOperation::sum());
-        }),
-    ]);
+    let measured = in_turns(
+        ranks,
+        rounds,
+        1,
+        &mut [
+            Contender::new(OURS, || {
+                if let Err(e) = reduction.allreduce(Sum) {
+                    failed.set(Some(e));
+                }
+            }),
+            Contender::new(PRIVATE, || {
+                ranks.all_reduce_into(&given[..], &mut got[..], SystemOperation::sum());
+            }),
+        ],
+    );
     if let Some(e) = failed.take() {
         return Err(e.into());
     }

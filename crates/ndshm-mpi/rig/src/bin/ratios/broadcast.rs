@@ -1,9 +1,12 @@
 //! One array to all ranks of a node.
 
 use std::cell::Cell;
+use std::hint::black_box;
 
 use mpi::collective::SystemOperation;
 use mpi::traits::{Communicator, CommunicatorCollectives, Root};
+use ndarray::Ix1;
+use ndshm_array::{Prefault, SharedArray1};
 use ndshm_mpi::{NodeArray, Nodes, Sum};
 use ndshm_mpi_rig::memory;
 use ndshm_mpi_rig::turns::{Contender, in_turns};
@@ -64,16 +67,21 @@ pub(crate) fn measure(
             failed.set(Some(e));
         }
     };
-    let measured = in_turns(ranks, rounds, 1, &mut [
-        Contender::new(IN_PLACE, broadcast),
-        Contender::new(COPIED, || {
-            if is_root && let Ok(mut all) = shared.write() {
-                all.as_slice_mut().expect("it is in C order").copy_from_slice(&source);
-            }
-            broadcast();
-        }),
-        Contender::new(PRIVATE, || ranks.process_at_rank(0).broadcast_into(&mut private[..])),
-    ]);
+    let measured = in_turns(
+        ranks,
+        rounds,
+        1,
+        &mut [
+            Contender::new(IN_PLACE, broadcast),
+            Contender::new(COPIED, || {
+                if is_root && let Ok(mut all) = shared.write() {
+                    all.as_slice_mut().expect("it is in C order").copy_from_slice(&source);
+                }
+                broadcast();
+            }),
+            Contender::new(PRIVATE, || ranks.process_at_rank(0).broadcast_into(&mut private[..])),
+        ],
+    );
     if let Some(e) = failed.take() {
         return Err(e.into());
     }
@@ -95,5 +103,52 @@ pub(crate) fn measure(
         part.judge_figure(&what, memory, memory <= 0.26);
     }
     part.groups.push(group);
+    drop((shared, private));
+    part.groups.push(from_nothing(nodes, ranks, mib, &source)?);
     Ok(())
+}
+
+/// With all that comes before and after: memory is made, touched for the first time, filled, and each rank sums it up.
+fn from_nothing(
+    nodes: &Nodes,
+    ranks: &impl Communicator,
+    mib: usize,
+    source: &[f64],
+) -> Result<Group, Failure> {
+    let n = (mib << 20) / size_of::<f64>();
+    let failed = Cell::new(None);
+    let ours = |prefault: Prefault| {
+        let options = NodeArray::<f64, Ix1>::options(nodes);
+        let made = options.memory(SharedArray1::options().prefault(prefault)).zeros(n);
+        let used = made.and_then(|shared| {
+            if nodes.rank() == 0 {
+                let mut all = shared.write().map_err(|e| e.without_guard())?;
+                all.as_slice_mut().expect("it is in C order").copy_from_slice(source);
+            }
+            shared.broadcast(0)?;
+            let sum = shared.read().map_err(|e| e.without_guard())?.sum();
+            black_box(sum);
+            Ok(())
+        });
+        failed.set(used.err().or(failed.take()));
+    };
+    let measured = in_turns(
+        ranks,
+        5,
+        1,
+        &mut [
+            Contender::new("NodeArray", || ours(Prefault::none())),
+            Contender::new("NodeArray, huge pages", || ours(Prefault::huge())),
+            Contender::new(PRIVATE, || {
+                let mut private = if nodes.rank() == 0 { source.to_vec() } else { vec![0.0; n] };
+                ranks.process_at_rank(0).broadcast_into(&mut private[..]);
+                black_box(private.iter().sum::<f64>());
+            }),
+        ],
+    );
+    let name = format!("broadcast, {mib} MiB, from nothing until all have summed it");
+    match failed.take() {
+        Some(e) => Err(e.into()),
+        None => Ok(Group::new(name, PRIVATE, measured)),
+    }
 }

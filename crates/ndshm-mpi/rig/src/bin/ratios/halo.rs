@@ -45,25 +45,32 @@ fn row(
     times: u32,
 ) -> Result<Group, Failure> {
     let columns = kib * 1024 / size_of::<f64>();
-    let array = DistArray::<f64, Ix2>::options(nodes).grid([2]).halo([1, 0]).zeros((16, columns))?;
+    let array =
+        DistArray::<f64, Ix2>::options(nodes).grid([2]).halo([1, 0]).zeros((16, columns))?;
     array.fill_with_index(|(i, _)| i as f64)?;
     let mine = f64::from(ranks.rank());
     let (sent, mut received) = (vec![mine; columns], vec![-1.0; columns]);
     let neighbour = ranks.process_at_rank(1 - ranks.rank());
     let failed = Cell::new(None);
-    let measured = in_turns(ranks, rounds, times, &mut [
-        Contender::new(OURS, || {
-            if let Err(e) = array.exchange() {
-                failed.set(Some(e));
-            }
-        }),
-        Contender::new(BY_HAND, || {
-            scope(|scope| {
-                let _got = WaitGuard::from(neighbour.immediate_receive_into(scope, &mut received[..]));
-                let _gone = WaitGuard::from(neighbour.immediate_send(scope, &sent[..]));
-            });
-        }),
-    ]);
+    let measured = in_turns(
+        ranks,
+        rounds,
+        times,
+        &mut [
+            Contender::new(OURS, || {
+                if let Err(e) = array.exchange() {
+                    failed.set(Some(e));
+                }
+            }),
+            Contender::new(BY_HAND, || {
+                scope(|scope| {
+                    let _got =
+                        WaitGuard::from(neighbour.immediate_receive_into(scope, &mut received[..]));
+                    let _gone = WaitGuard::from(neighbour.immediate_send(scope, &sent[..]));
+                });
+            }),
+        ],
+    );
     if let Some(e) = failed.take() {
         return Err(e.into());
     }

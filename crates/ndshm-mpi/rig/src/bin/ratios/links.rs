@@ -37,7 +37,11 @@ pub(crate) fn measure(nodes: &Nodes, ranks: &impl Communicator, part: &mut Part)
     #[allow(clippy::cast_precision_loss, reason = "a few million")]
     let bandwidth = long.iter().map(|s| LONG as f64 / (s - latency.median)).collect();
     let between = if nodes.len() == 1 { "ranks of a node" } else { "nodes" };
-    part.links.push(Link { between: between.to_owned(), latency, bandwidth: Spread::of(bandwidth) });
+    part.links.push(Link {
+        between: between.to_owned(),
+        latency,
+        bandwidth: Spread::of(bandwidth),
+    });
 }
 
 /// Seconds for one of them, to and fro.

@@ -60,7 +60,9 @@ fn job(mut launcher: Command, part: Part, options: &Options) -> Result<report::P
     launcher.args(["--part", part.name()]).args(options.quick.then_some("--quick"));
     let output = launcher.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("the job that measures {} ended with {}", part.name(), output.status).into());
+        return Err(
+            format!("the job that measures {} ended with {}", part.name(), output.status).into()
+        );
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }

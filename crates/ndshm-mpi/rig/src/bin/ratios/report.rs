@@ -49,7 +49,8 @@ impl Group {
     }
 
     fn table(&self) -> String {
-        let mut text = format!("| {} | median | x {} |\n|---|---|---|\n", self.name, self.yardstick);
+        let mut text =
+            format!("| {} | median | x {} |\n|---|---|---|\n", self.name, self.yardstick);
         for measured in &self.measured {
             let Spread { low, median, high } = self.ratio(&measured.name, &self.yardstick);
             let time = duration(measured.spread().median);
@@ -107,7 +108,9 @@ impl Report {
             text.push('\n');
         }
         if !self.all.links.is_empty() {
-            text.push_str("| messages | latency | bandwidth | of equal weight at |\n|---|---|---|---|\n");
+            text.push_str(
+                "| messages | latency | bandwidth | of equal weight at |\n|---|---|---|---|\n",
+            );
             self.all.links.iter().for_each(|link| text.push_str(&link.row()));
             text.push('\n');
         }
