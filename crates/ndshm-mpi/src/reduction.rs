@@ -25,7 +25,7 @@ impl Nodes {
     ///
     /// # Errors
     ///
-    /// [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
+    /// [`Error::Lost`](crate::Error::Lost), [`Error::TimedOut`](crate::Error::TimedOut), [`Error::Mpi`](crate::Error::Mpi).
     ///
     /// ```no_run
     /// # let universe = ndshm_mpi::init()?;
@@ -42,7 +42,7 @@ impl Nodes {
     ///
     /// # Errors
     ///
-    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`].
+    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank).
     ///
     /// ```no_run
     /// # let universe = ndshm_mpi::init()?;
@@ -188,7 +188,7 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::Claim`].
+    /// [`Error::Claim`](crate::Error::Claim).
     pub fn contribution(&self) -> Result<WriteGuard<'_, T, D>> {
         let mine = &self.contributions[self.nodes.local_rank()];
         mine.write_timeout(self.nodes.timeout()).map_err(claim)
@@ -198,7 +198,7 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::Claim`].
+    /// [`Error::Claim`](crate::Error::Claim).
     pub fn result(&self) -> Result<ReadGuard<'_, T, D>> {
         self.result.read_timeout(self.nodes.timeout()).map_err(claim)
     }
@@ -216,8 +216,8 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// [`Error::Claim`] where a contribution or the result is claimed by somebody and not let go of in time, [`Error::Rank`] then
-    /// at others; [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
+    /// [`Error::Claim`](crate::Error::Claim) where a contribution or the result is claimed by somebody and not let go of in time, [`Error::Rank`](crate::Error::Rank) then
+    /// at others; [`Error::Lost`](crate::Error::Lost), [`Error::TimedOut`](crate::Error::TimedOut), [`Error::Mpi`](crate::Error::Mpi).
     pub fn allreduce<O: Op<T>>(&self, op: O) -> Result<()> {
         self.combine(op, None)
     }
@@ -227,7 +227,7 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`].
+    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank).
     pub fn reduce<O: Op<T>>(&self, root: usize, op: O) -> Result<()> {
         self.combine(op, Some(root))
     }

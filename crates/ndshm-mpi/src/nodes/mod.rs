@@ -352,15 +352,18 @@ impl Nodes {
     /// Meets all ranks: which of them failed, if any, and what it says; the same at all of them.
     fn told(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
         let of_node = self.put_down(mine)?;
-        if let Some(leaders) = self.leaders() {
-            let of_all = leaders.failure(of_node, self.timeout());
-            let of_all = of_all.unwrap_or_else(|e| Some((self.rank(), e.to_string())));
-            if let Some((rank, text)) = of_all {
-                let noted = self.0.meeting.borrow().note(rank, &text);
-                noted.map_err(|e| self.lost(e))?;
-            }
-        }
-        self.put_down(None)
+        let of_all = self.leaders().map_or(Ok(None), |leaders| {
+            leaders
+                .failure(of_node, self.timeout())
+                .map(|told| told.map(|(rank, message)| Error::Rank { rank, message }))
+        });
+        let (failed, own) = match of_all {
+            Ok(failed) => (failed, None),
+            Err(own) => (None, Some(own)),
+        };
+        let told = self.put_down(failed.as_ref().or(own.as_ref()))?;
+        // Where it is the leaders who could not meet, this one's own error.
+        own.map_or(Ok(told), Err)
     }
 
     /// Meets the ranks of this node, with what one of them has put down for that.

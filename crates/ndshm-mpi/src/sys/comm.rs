@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mpi::ffi::{self, MPI_Comm, MPI_Datatype, MPI_Op, MPI_Request};
 
+use super::flight::has_leaked;
 use super::{Flight, Lent, LentMut, Posted, check, int, is_finalised, kinds};
 use crate::error::Error;
 
@@ -315,7 +316,7 @@ impl Comm {
 
 impl Drop for Comm {
     fn drop(&mut self) {
-        if !is_finalised() {
+        if !is_finalised() && !has_leaked() {
             // SAFETY: made here, freed once.
             unsafe { ffi::MPI_Comm_free(&raw mut self.raw) };
         }
@@ -330,9 +331,52 @@ fn fnv(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use mpi::traits::{AsRaw, Communicator};
+
+    use super::*;
+
     #[test]
     fn the_hash_is_fnv_1a() {
-        assert_eq!(super::fnv(b""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(super::fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    /// Without a launcher this process is the only rank of a job.
+    #[test]
+    fn errors_of_mpi_come_back_typed() {
+        let universe = crate::init().unwrap();
+        assert!(matches!(crate::init(), Err(Error::Initialised)));
+        let world = universe.world();
+        let comm = Comm::duplicate(world.as_raw()).unwrap();
+        assert_eq!((comm.rank(), comm.size()), (world.rank() as usize, 1));
+
+        // SAFETY: nothing is read.
+        let refused = unsafe { comm.send(Lent::nothing(), 7, 0) }.unwrap_err();
+        let Error::Mpi { call: "MPI_Isend", message, .. } = &refused else { panic!("{refused}") };
+        assert!(message.contains("MPI_ERR_RANK"), "{message}");
+
+        let timeout = Duration::from_secs(10);
+        // What never comes: it is waited for no longer than asked, and what was lent is kept.
+        struct Told(std::rc::Rc<std::cell::Cell<bool>>, Vec<u8>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                self.0.set(true);
+            }
+        }
+        let dropped = std::rc::Rc::new(std::cell::Cell::new(false));
+        let lent = Told(dropped.clone(), vec![0; 4]);
+        let mut flight = Flight::new(lent, Duration::from_millis(50));
+        let into = flight.lent(|lent| lent.1.as_mut_ptr());
+        // SAFETY: four bytes on the heap, which the flight keeps.
+        flight.add(unsafe { comm.receive(LentMut::bytes(into, 4).unwrap(), 0, 1) });
+        assert!(matches!(flight.land(), Err(Error::TimedOut { .. })));
+        assert!(!dropped.get());
+        // It comes late, into memory that is still there.
+        let sent = vec![9_u8; 4];
+        let mut flight = Flight::new(sent, timeout);
+        let from = flight.lent(|sent| sent.as_ptr());
+        // SAFETY: four bytes on the heap, which the flight keeps.
+        flight.add(unsafe { comm.send(Lent::bytes(from, 4).unwrap(), 0, 1) });
+        flight.land().unwrap();
     }
 }

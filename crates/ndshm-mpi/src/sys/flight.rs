@@ -2,12 +2,22 @@
 
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use mpi::ffi::{self, MPI_Request, MPI_Status};
 
 use super::{check, error, is_finalised, kinds};
 use crate::error::Error;
+
+/// Whether requests were left to MPI: what they refer to is not freed then. (OpenMPI faults where a communicator is freed that has one.)
+static LEAKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether MPI still has requests of ours that nobody waits for.
+pub(super) fn has_leaked() -> bool {
+    // Relaxed: set and read by the one thread that calls MPI.
+    LEAKED.load(Ordering::Relaxed)
+}
 
 /// Looks before the processor is offered to others.
 const SPINS: u32 = 200;
@@ -158,6 +168,8 @@ impl<K> Drop for Flight<K> {
         if self.requests.is_empty() || (!is_finalised() && self.wait().is_ok()) {
             // SAFETY: no request is active (invariant 1), and the value is not used after.
             unsafe { ManuallyDrop::drop(&mut self.keep) };
+        } else {
+            LEAKED.store(true, Ordering::Relaxed);
         }
     }
 }

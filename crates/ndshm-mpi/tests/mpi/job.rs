@@ -15,14 +15,20 @@ const FAR_TOO_LONG: Duration = Duration::from_secs(80);
 /// The numbers of ranks, and of ranks that are a node.
 pub(crate) const JOBS: [(usize, usize); 6] = [(1, 1), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)];
 
-/// That role with so many ranks, as nodes of that size.
-pub(crate) fn job(role: &str, ranks: usize, node_size: usize) -> Role {
+/// The command that starts so many ranks.
+pub(crate) fn mpirun(ranks: usize) -> Vec<String> {
     let ranks = ranks.to_string();
     let mpirun = ["timeout", "-k", "5", LIMIT, "mpirun", "-np", &ranks];
     let flags = ["--oversubscribe", "--allow-run-as-root", "--bind-to", "none", "-q"];
     // No network: the ranks are on this machine.
     let local = ["--mca", "btl", "self,vader", "--mca", "btl_vader_single_copy_mechanism", "none"];
-    let words = [&mpirun[..], &flags[..], &local[..]].concat();
+    [&mpirun[..], &flags[..], &local[..]].concat().into_iter().map(str::to_owned).collect()
+}
+
+/// That role with so many ranks, as nodes of that size.
+pub(crate) fn job(role: &str, ranks: usize, node_size: usize) -> Role {
+    let words = mpirun(ranks);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Role::new(role).under(&words).arg(node_size)
 }
 

@@ -3,6 +3,7 @@
 //!
 //! `cargo test --test mpi -- halo` runs a part. Every job has a time limit, after which it counts as hanging.
 
+mod examples;
 mod file;
 mod halo;
 mod job;
@@ -21,6 +22,8 @@ ndshm_testkit::suite! {
         node_array::copies,
         node_array::refusals,
         nodes::grouping,
+        nodes::late,
+        nodes::leaving,
         nodes::refusals,
         nodes::errors_of_one_are_those_of_all,
         reduction::arrays,
@@ -32,6 +35,9 @@ ndshm_testkit::suite! {
         120 => nodes::ranks_are_grouped,
         120 => nodes::disagreements_are_refused_everywhere,
         120 => nodes::nobody_goes_on_where_one_failed,
+        240 => examples::they_check_themselves,
+        60 => nodes::who_is_late_is_named,
+        60 => nodes::who_left_is_named,
         120 => node_array::each_node_has_one_copy,
         120 => node_array::what_differs_is_refused_everywhere,
         240 => halo::margins_are_what_a_serial_program_has,

@@ -1,5 +1,7 @@
 //! Which ranks are a node, and how they agree.
 
+use std::time::{Duration, Instant};
+
 use mpi::traits::Communicator;
 use ndshm_mpi::{Error, Nodes};
 use ndshm_testkit::one_line;
@@ -95,4 +97,53 @@ pub(crate) fn errors_of_one_are_those_of_all() {
         matches!(told, Error::Rank { message, .. } if long.starts_with(&message) || message == long)
     );
     assert_eq!(nodes.agree(Ok::<_, String>(nodes.rank())).unwrap(), nodes.rank());
+}
+
+pub(crate) fn who_is_late_is_named() {
+    ends_well(job("nodes::late", 2, 2), "late, on one node");
+    ends_well(job("nodes::late", 2, 1), "late, on two");
+}
+
+/// Rank 1 comes when nobody waits for it any more.
+pub(crate) fn late() {
+    let universe = ndshm_mpi::init().unwrap();
+    let options = Nodes::options().of_size(node_size()).timeout(Duration::from_millis(300));
+    let nodes = options.create(&universe.world()).unwrap();
+    nodes.barrier().unwrap();
+    let start = Instant::now();
+    if nodes.rank() == 1 {
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+    let told = nodes.barrier();
+    match (nodes.rank(), nodes.local_size(), told) {
+        (0, 2, Err(Error::Lost { node: 0, ranks, .. })) => assert_eq!(ranks, [1]),
+        (1, 2, Err(Error::Lost { .. })) => {}
+        (0, 1, Err(Error::TimedOut { .. })) => {}
+        // What the other had sent is there.
+        (1, 1, Ok(())) => {}
+        (rank, size, told) => panic!("rank {rank}, nodes of {size}: {told:?}"),
+    }
+    let took = start.elapsed();
+    if nodes.local_size() == 1 {
+        // All are in step again.
+        let patient = if nodes.rank() == 0 { 1400 } else { 0 };
+        std::thread::sleep(Duration::from_millis(patient).saturating_sub(took));
+        nodes.barrier().unwrap();
+    }
+    assert!(nodes.rank() == 1 || took < Duration::from_millis(1200), "{took:?}");
+}
+
+pub(crate) fn who_left_is_named() {
+    ends_well(job("nodes::leaving", 4, 4), "leaving");
+}
+
+pub(crate) fn leaving() {
+    let (_universe, nodes) = rank();
+    if nodes.rank() == 2 {
+        return;
+    }
+    let start = Instant::now();
+    let Err(Error::Lost { node: 0, ranks, .. }) = nodes.barrier() else { panic!("rank 2 left") };
+    assert!(ranks.contains(&2), "{ranks:?}"); // and those who were told before, and left, too
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
