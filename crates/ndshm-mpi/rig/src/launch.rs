@@ -16,7 +16,7 @@ pub fn is_rank() -> bool {
 /// Ranks are not pinned, may be more than there are processors, and may be root's: what a small machine takes.
 #[must_use]
 pub fn mpirun(ranks: usize, program: impl AsRef<OsStr>) -> Command {
-    let mpich = mpi::environment::library_version().is_ok_and(|version| version.contains("MPICH"));
+    let mpich = is_mpich();
     let mut command = Command::new(launcher(mpich));
     if mpich {
         command.args(["-bind-to", "none"]);
@@ -26,6 +26,12 @@ pub fn mpirun(ranks: usize, program: impl AsRef<OsStr>) -> Command {
     }
     command.arg("-np").arg(ranks.to_string()).arg(program);
     command
+}
+
+/// Whether this was built for MPICH, rather than for OpenMPI.
+#[must_use]
+pub fn is_mpich() -> bool {
+    mpi::environment::library_version().is_ok_and(|version| version.contains("MPICH"))
 }
 
 /// Debian has several beside each other, and calls one of them `mpirun`.

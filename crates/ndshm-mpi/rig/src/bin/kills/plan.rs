@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use ndshm_mpi_rig::launch::is_mpich;
 use ndshm_testkit::Rng;
 
 use crate::diary::{WORKERS, worker};
@@ -19,7 +20,7 @@ pub(crate) struct Plan {
     pub(crate) node: usize,
     /// Whether its arrays have names, which a death leaves in the folder of segments.
     pub(crate) named: bool,
-    /// Whether `mpirun` leaves the other ranks alone, so that they have to see the death for themselves.
+    /// Whether `mpirun` leaves the other ranks alone, so that they have to see the death for themselves: OpenMPI's, which can.
     pub(crate) alone: bool,
     pub(crate) during: During,
     /// Its seat in the diary.
@@ -44,7 +45,7 @@ impl Plan {
             }
             _ => at(rng, ranks),
         };
-        let alone = rng.chance(40) && victim < ranks;
+        let alone = rng.chance(40) && victim < ranks && !is_mpich();
         // In the first pass, when memory is new, or a later one.
         let passes = u32::try_from(rng.below(4)).unwrap_or(0);
         let begun = match during {

@@ -95,9 +95,9 @@ pub(crate) fn play(
         violations.push(format!("left after gc: {}", after.join(", ")));
     }
     if !violations.is_empty() {
-        let text = fs::read_to_string(scratch.join("output")).unwrap_or_default();
-        let from = text.ceil_char_boundary(text.len().saturating_sub(SHOWN));
-        violations.push(format!("the job's output ends with:\n{}", &text[from..]));
+        let bytes = fs::read(scratch.join("output")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(SHOWN)..]);
+        violations.push(format!("the job's output ends with:\n{text}"));
     }
     let status = status.map_or("none".to_owned(), |status| status.to_string());
     Ok(Outcome { took, status, collected: before.len() - after.len(), violations })

@@ -31,7 +31,7 @@ pub(crate) fn measure(
     let together = || -> Result<f64, Failure> {
         // Who reads it while others have not touched the pages yet counts more than its part.
         ranks.barrier();
-        let (mine, mut all) = (memory::proportional()?, 0);
+        let (mine, mut all) = (memory::proportional()?, 0_u64);
         ranks.barrier();
         ranks.all_reduce_into(&mine, &mut all, SystemOperation::sum());
         #[allow(clippy::cast_precision_loss, reason = "some gigabytes")]

@@ -85,7 +85,7 @@ impl Part {
 impl Report {
     pub(crate) fn begin() -> Self {
         let mpi = mpi::environment::library_version().unwrap_or_default();
-        let mpi = mpi.split([',', '\n']).next().unwrap_or_default().trim().to_owned();
+        let mpi = mpi.split([',', '\n']).next().unwrap_or_default().replace("Version:\t", "");
         Self { machine: Machine::now(), mpi, all: Part::default() }
     }
 
