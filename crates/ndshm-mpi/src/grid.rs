@@ -62,6 +62,10 @@ impl Grid {
             true => Ok(()),
             false => Err(Error::Axes { what, given, axes }),
         };
+        if axes == 0 {
+            let (grid, why) = (grid.unwrap_or_default().to_vec(), "there is no axis to divide");
+            return Err(Error::Grid { grid, nodes, axes, why });
+        }
         one_each("widths of halos", halo.len())?;
         one_each("axes that are periodic or not", periodic.len())?;
         let mut blocks = match grid {
@@ -77,10 +81,6 @@ impl Grid {
                     return Err(Error::Grid { grid: grid.to_vec(), nodes, axes, why });
                 }
                 grid.to_vec()
-            }
-            None if axes == 0 && nodes > 1 => {
-                let why = "there is no axis to divide";
-                return Err(Error::Grid { grid: Vec::new(), nodes, axes, why });
             }
             None => balanced(&shape[..axes.min(2)], nodes),
         };
@@ -287,6 +287,8 @@ mod tests {
         assert!(matches!(grid(Some(&[2, 2, 1]), 0), Err(Error::Grid { axes: 2, .. })));
         assert!(matches!(grid(Some(&[4]), 2), Err(Error::Halo { axis: 0, extent: 1, .. })));
         assert!(grid(Some(&[2, 2]), 3).is_ok());
+        let none = Grid::new(&[], 1, None, vec![], vec![]);
+        assert!(matches!(none, Err(Error::Grid { axes: 0, .. })));
         let wrong = Grid::new(&[6, 6], 4, None, vec![1], vec![false; 2]);
         assert!(matches!(wrong, Err(Error::Axes { given: 1, .. })));
     }

@@ -9,7 +9,6 @@ use super::DistArray;
 use super::claims::{read, write};
 use super::copy::{Holders, Memory, transfer};
 use crate::error::{Error, Result};
-use crate::grid::volume;
 use crate::node_array::NodeArray;
 use crate::op::{Number, Op};
 
@@ -37,7 +36,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
         nodes.settle(nodes.node_of(root).map(drop))?;
         let claimed = nodes.is_leader().then(|| self.read_block()).transpose();
         let claimed = nodes.settle(claimed)?;
-        let mut whole = (nodes.rank() == root).then(|| Array::<T, D>::zeros_like(&self.shape));
+        let mut whole = (nodes.rank() == root).then(|| zeros::<T, D>(&self.shape));
         let from = claimed.as_ref().map(|_| self.memory());
         let to = whole.as_mut().map(|whole| self.memory_of(whole.as_mut_ptr()));
         let wants = vec![(root, self.all())];
@@ -314,15 +313,8 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     }
 }
 
-/// Zeros of any kind.
-trait ZerosLike<D> {
-    fn zeros_like(shape: &D) -> Self;
-}
-
-impl<T: Element, D: Dimension> ZerosLike<D> for Array<T, D> {
-    fn zeros_like(shape: &D) -> Self {
-        let elements: Vec<_> = shape.slice().iter().map(|n| 0..*n).collect();
-        let zeros = bytemuck::zeroed_vec(volume(&elements));
-        Array::from_shape_vec(shape.clone(), zeros).expect("as many as it has")
-    }
+/// Zeros of any kind of elements.
+fn zeros<T: Element, D: Dimension>(shape: &D) -> Array<T, D> {
+    let elements = bytemuck::zeroed_vec(shape.size());
+    Array::from_shape_vec(shape.clone(), elements).expect("as many as it has")
 }

@@ -84,11 +84,14 @@ impl<K> Flight<K> {
     }
 
     /// Lets MPI get on with it; `true` when all is complete.
-    fn progress(&mut self) -> Result<(usize, bool), Error> {
+    ///
+    /// The two lists are as long as that of the requests.
+    fn progress(
+        &mut self,
+        indices: &mut [c_int],
+        statuses: &mut [MPI_Status],
+    ) -> Result<(usize, bool), Error> {
         let n = self.requests.len();
-        let mut indices: Vec<c_int> = vec![0; n];
-        // SAFETY: a status is plain numbers.
-        let mut statuses: Vec<MPI_Status> = vec![unsafe { std::mem::zeroed() }; n];
         let mut done: c_int = 0;
         // SAFETY: lists of `n`, which MPI fills as far as it says in `done`.
         let code = unsafe {
@@ -107,7 +110,7 @@ impl<K> Flight<K> {
             return Ok((0, true));
         }
         let done = usize::try_from(done).unwrap_or(0).min(n);
-        for (&index, status) in indices.iter().zip(&statuses).take(done) {
+        for (&index, status) in indices.iter().zip(&*statuses).take(done) {
             let failed = status.MPI_ERROR;
             if code == ffi::MPI_ERR_IN_STATUS as c_int && failed != 0 {
                 self.failed = self.failed.take().or_else(|| Some(error("a message", failed)));
@@ -124,9 +127,13 @@ impl<K> Flight<K> {
         if self.requests.is_empty() {
             return Ok(());
         }
+        let n = self.requests.len();
+        let mut indices: Vec<c_int> = vec![0; n];
+        // SAFETY: a status is plain numbers.
+        let mut statuses: Vec<MPI_Status> = vec![unsafe { std::mem::zeroed() }; n];
         let (mut since, mut looks) = (Instant::now(), 0_u32);
         loop {
-            let (done, all) = self.progress()?;
+            let (done, all) = self.progress(&mut indices, &mut statuses)?;
             if all {
                 self.requests.clear();
                 return Ok(());

@@ -7,6 +7,7 @@ mod examples;
 mod file;
 mod halo;
 mod job;
+mod kills;
 mod node_array;
 mod nodes;
 mod reduction;
@@ -19,6 +20,7 @@ ndshm_testkit::suite! {
         halo::random_shapes,
         halo::refusals,
         halo::under_way,
+        kills::at_work,
         node_array::copies,
         node_array::refusals,
         nodes::grouping,
@@ -35,6 +37,7 @@ ndshm_testkit::suite! {
         120 => nodes::ranks_are_grouped,
         120 => nodes::disagreements_are_refused_everywhere,
         120 => nodes::nobody_goes_on_where_one_failed,
+        120 => kills::a_killed_rank_ends_the_job_and_leaves_nothing,
         240 => examples::they_check_themselves,
         60 => nodes::who_is_late_is_named,
         60 => nodes::who_left_is_named,
