@@ -35,7 +35,7 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 release=$CARGO_TARGET_DIR/release
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-present() { find /dev/shm -maxdepth 1 -name 'ndshm*' 2>/dev/null | sort; }
+present() { find /dev/shm -maxdepth 1 -name 'ndshm.*' 2>/dev/null | sort; }
 before=$(present)
 in_crate() { (cd "$crate" && "$@"); }
 
