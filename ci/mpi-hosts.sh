@@ -65,7 +65,8 @@ for ((i = 0; i < hosts; i++)); do
     mkfifo "$holders/ready"
     unshare --net --uts --ipc --mount sh -c "hostname $name && mount -t tmpfs tmpfs /dev/shm && echo >'$holders/ready' && exec sleep infinity" &
     pids+=($!)
-    read -r <"$holders/ready"
+    # Both ends, so that nobody waits for a holder that ended before it was ready.
+    read -r -t 10 <>"$holders/ready" || { echo "a host did not come up" >&2; exit 1; }
     rm "$holders/ready"
     echo $! >"$holders/$name"
     ip link add "port$i" type veth peer name eth0 netns $!

@@ -18,11 +18,14 @@ esac
 libclang() { [ -n "${LIBCLANG_PATH:-}" ] || ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so* >/dev/null 2>&1; }
 lacking() { ! command -v "mpirun.$mpi" || ! command -v "mpicc.$mpi" || ! libclang || ! command -v ip; } >/dev/null 2>&1
 if lacking && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+    installs=yes
     # shellcheck disable=SC2086
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
         $packages libclang-dev iproute2 util-linux >/dev/null; } || true
 fi
 if lacking; then
+    # Where it could be had it is not left out.
+    [ -z "${installs:-}" ] || fail "apt cannot bring an MPI ($packages libclang-dev iproute2)"
     skip "MPI: no mpirun.$mpi, mpicc.$mpi, libclang or ip, and apt cannot bring them ($packages libclang-dev iproute2)"
     exit 0
 fi
@@ -101,11 +104,13 @@ if [ "$mpi" = openmpi ]; then
             echo "$needed $(awk '$1 == "ndshm-1" { print $2 }' "$scratch/bytes")"
         }
         for each in 1 2 4; do
-            read -r _ empty <<<"$(weigh "$each" nothing)"
+            weighed=$(weigh "$each" nothing)
+            empty=${weighed#* }
             for what in "broadcast --size 64" "halo --size 256 --times 100" "allreduce --size 16"; do
                 # shellcheck disable=SC2086
-                read -r needed came <<<"$(weigh "$each" $what)"
-                came=$((came - empty))
+                weighed=$(weigh "$each" $what)
+                needed=${weighed% *}
+                came=$((${weighed#* } - empty))
                 echo "$each ranks a host, $what: $needed needed, $came came"
                 # TCP, IP and Ethernet add 4 % to full packets; MPI's headers, and what collectives agree on, some more.
                 [ "$came" -ge "$needed" ] || fail "fewer bytes than the algorithm needs: what was counted?"
