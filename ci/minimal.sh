@@ -10,7 +10,7 @@ rm -rf "$copy"
 mkdir -p "$copy"
 tar -cf - Cargo.toml README.md crates examples docs | tar -xf - -C "$copy"
 cd "$copy"
-sed -i 's|^members = .*|members = ["crates/*"]\nexclude = ["crates/ndshm-faults", "crates/ndshm-models", "crates/ndshm-mpi", "crates/ndshm-python", "examples"]|' Cargo.toml
+sed -i -e '/^exclude = /d' -e 's|^members = .*|members = ["crates/*"]\nexclude = ["crates/ndshm-faults", "crates/ndshm-models", "crates/ndshm-mpi", "crates/ndshm-python", "examples"]|' Cargo.toml
 
 # An unstable option of cargo; the code itself is built as it always is.
 RUSTC_BOOTSTRAP=1 cargo -Z direct-minimal-versions generate-lockfile
