@@ -9,10 +9,7 @@ use ndshm_array::{ArrayOptions, Element, SharedArray};
 use crate::error::{Error, Result, claim};
 use crate::make::Making;
 use crate::nodes::Nodes;
-use crate::sys::Flight;
-
-/// Bytes that are broadcast at a time.
-const PIECE: usize = 64 << 20;
+use crate::sys::PIECE;
 
 /// An array of which each node has one copy, which its ranks share: a look-up table, a model.
 ///
@@ -231,41 +228,36 @@ impl<T: Element, D: Dimension> NodeArray<T, D> {
     pub fn broadcast(&self, root: usize) -> Result<()> {
         let nodes = &self.nodes;
         let from = nodes.settle(nodes.node_of(root))?;
-        let Some(leaders) = nodes.leaders().filter(|leaders| leaders.size() > 1) else {
-            return match nodes.len() {
-                1 => Ok(()),
-                _ => nodes.settle(Ok(())).and_then(|()| nodes.settle(Ok(()))),
-            };
-        };
-        let (timeout, patience) = (nodes.timeout(), nodes.patience());
-        let (mut read, mut written) = (None, None);
-        let claimed = match nodes.node() == from {
-            true => self.array.read_timeout(patience).map_err(claim).map(|g| read = Some(g)),
-            false => self.array.write_timeout(patience).map_err(claim).map(|g| written = Some(g)),
-        };
-        nodes.settle(claimed)?;
-        // What a time-out leaves to MPI is kept with the flight: the guards, and the mapping.
-        let mut kept = (read, written, self.array.clone());
-        let base = self.array.raw_view().as_mut_ptr().cast::<u8>();
-        let mut left = self.array.len() * size_of::<T>();
-        let mut moved = Ok(());
-        let mut at = base;
-        while left > 0 && moved.is_ok() {
-            let n = left.min(PIECE);
-            let mut flight = Flight::new(kept, timeout);
-            // SAFETY: `n` bytes of the array, under a shared claim at the root and an exclusive one elsewhere, which
-            // the flight keeps.
-            flight.add(unsafe { leaders.broadcast(at, n, from) });
-            match flight.land() {
-                Ok((back, _)) => kept = back,
-                Err(e) => {
-                    moved = Err(e);
-                    break;
-                }
+        if nodes.len() == 1 {
+            return Ok(());
+        }
+        let patience = nodes.patience();
+        let claimed = match (nodes.is_leader(), nodes.node() == from) {
+            (false, _) => Ok(None),
+            (_, true) => {
+                self.array.read_timeout(patience).map(|g| Some((Some(g), None))).map_err(claim)
             }
-            // SAFETY: within the array, or at its end.
-            at = unsafe { at.add(n) };
-            left -= n;
+            (_, false) => {
+                self.array.write_timeout(patience).map(|g| Some((None, Some(g)))).map_err(claim)
+            }
+        };
+        // What a time-out leaves to MPI is kept with the flight: the guards, and the mapping.
+        let mut lent = nodes.settle(claimed)?.map(|claims| (claims, self.array.clone()));
+        let (len, mut at) = (self.array.len() * size_of::<T>(), 0);
+        let base = self.array.raw_view().as_mut_ptr().cast::<u8>();
+        let mut moved = Ok(());
+        while at < len && moved.is_ok() {
+            let n = PIECE.min(len - at);
+            let sent = nodes.leaders().zip(lent.take()).map(|(leaders, kept)| {
+                let mut flight = leaders.flight(kept, nodes.timeout());
+                // SAFETY: `n` bytes of the array, under a shared claim at the root and an exclusive one elsewhere, which
+                // the flight keeps.
+                flight.add(unsafe { leaders.broadcast(base.wrapping_add(at), n, from) });
+                Ok(flight.land()?.0)
+            });
+            // Others of the node wait for a piece, not for all of them.
+            moved = nodes.meet_after(2, sent.transpose()).map(|kept| lent = kept);
+            at += n;
         }
         nodes.settle(moved)
     }

@@ -2,22 +2,32 @@
 
 mod meeting;
 mod options;
+mod told;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use mpi::traits::Communicator;
-use ndshm_sync::BarrierError;
+use ndshm_sync::{Absence, BarrierError};
 
 use crate::error::{Error, Result};
-use crate::sys::{Comm, may_call_here};
+use crate::grid;
+use crate::sys::{Comm, is_finalised, may_call_here, rank_of_process};
 use meeting::Meeting;
 use options::Grouping;
 pub use options::NodesOptions;
+use told::{Told, outcome};
 
 /// What programs have to have in common to take part: this crate's version, its protocol, the format of segments.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
+
+/// Tags of messages that move parts of arrays, one for each operation in turns. Those below are of halos.
+const TAGS: std::ops::Range<usize> = grid::MOST_WAYS..32_768;
+
+/// For how many time-outs more than those it waits for ranks wait for their leader: it waits for one more for those of other nodes, who
+/// are first waited for on their own, and then for the messages that say what went wrong.
+const FOR_LEADER: u32 = 3;
 
 /// The ranks of a communicator, by the *nodes* on which they share memory.
 ///
@@ -56,6 +66,10 @@ struct Inner {
     whole: bool,
     timeout: Duration,
     meeting: RefCell<Meeting>,
+    /// Whether the ranks of this node have met for the last time: all were told that something broke.
+    closed: Cell<bool>,
+    /// How many operations have had a tag.
+    tags: Cell<usize>,
 }
 
 impl Nodes {
@@ -106,15 +120,18 @@ impl Nodes {
     }
 
     fn create(options: &NodesOptions, of: &impl Communicator) -> Result<Self> {
+        if is_finalised() {
+            return Err(Error::Finalised);
+        }
         let (level, may) = may_call_here();
         if !may {
             return Err(Error::Thread { level });
         }
         let timeout = options.timeout;
-        let world = Comm::duplicate(of.as_raw())?;
+        let world = Comm::duplicate(of.as_raw(), timeout)?;
         // Before anything that one rank could refuse and the others wait in.
         world.agree("versions, or how nodes are made", &options.said(), timeout)?;
-        let grouping = options.checked_grouping()?;
+        let grouping = settled(&world, options.checked_grouping(), timeout)?;
         let shared = world.split_shared()?;
         let colour = match grouping {
             Grouping::Memory => Some(0),
@@ -141,7 +158,7 @@ impl Nodes {
         let is_leader = local.rank() == 0;
         let leaders = world.split(is_leader.then_some(0))?;
 
-        let meeting = gather(&world, &local, timeout)?;
+        let meeting = first_meeting(&world, &local, timeout)?;
         let (node, local_rank) = (node_of(&mine), local.rank());
         let meeting = RefCell::new(meeting);
         let nodes = Self(Rc::new(Inner {
@@ -154,10 +171,11 @@ impl Nodes {
             whole,
             timeout,
             meeting,
+            closed: Cell::new(false),
+            tags: Cell::new(0),
         }));
-        if let Ok(rank) = u32::try_from(nodes.rank()) {
-            ndshm_array::set_rank(rank);
-        }
+        // There is one name for all claims of a process: that in the job, not in some part of it.
+        ndshm_array::set_rank(rank_of_process());
         Ok(nodes)
     }
 
@@ -288,9 +306,9 @@ impl Nodes {
     /// ```
     pub fn agree<T, E: std::fmt::Display>(&self, mine: std::result::Result<T, E>) -> Result<T> {
         let mine = mine.map_err(|e| Error::Rank { rank: self.rank(), message: e.to_string() });
-        match (self.told(mine.as_ref().err())?, mine) {
-            (Some((rank, message)), _) => Err(Error::Rank { rank, message }),
-            (None, mine) => mine,
+        match self.told(mine.as_ref().err(), 1)? {
+            Some(told) => Err(told.error()),
+            None => mine,
         }
     }
 
@@ -335,73 +353,143 @@ impl Nodes {
         self.0.leaders.as_ref()
     }
 
+    /// The tag of the next operation that moves parts of arrays: what one that failed has left is never taken for another's. All
+    /// ranks ask for it in the same operations.
+    pub(crate) fn next_tag(&self) -> usize {
+        let n = self.0.tags.get();
+        self.0.tags.set(n.wrapping_add(1));
+        TAGS.start + n % TAGS.len()
+    }
+
     /// Meets the ranks of this node: an error of any of them is one of all, this rank's own where it has one.
     pub(crate) fn meet<T>(&self, mine: Result<T>) -> Result<T> {
-        let told = self.put_down(mine.as_ref().err())?;
-        let mine = mine?;
-        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
+        self.meet_after(1, mine)
+    }
+
+    /// The same where some have waited for others meanwhile, for up to so many time-outs.
+    pub(crate) fn meet_after<T>(&self, steps: u32, mine: Result<T>) -> Result<T> {
+        let told = self.put_down(self.of_mine(mine.as_ref().err()), steps);
+        let told = told.inspect_err(|e| self.close(e));
+        outcome(mine, told)
     }
 
     /// Meets all ranks: an error of any of them is one of all, this rank's own where it has one.
     pub(crate) fn settle<T>(&self, mine: Result<T>) -> Result<T> {
-        let told = self.told(mine.as_ref().err())?;
-        let mine = mine?;
-        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
+        self.settle_after(1, mine)
     }
 
-    /// Meets all ranks: which of them failed, if any, and what it says; the same at all of them.
-    fn told(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
-        let of_node = self.put_down(mine)?;
-        let of_all = self.leaders().map_or(Ok(None), |leaders| {
-            leaders
-                .failure(of_node, self.timeout())
-                .map(|told| told.map(|(rank, message)| Error::Rank { rank, message }))
-        });
+    /// The same where some have waited for others meanwhile, for up to so many time-outs.
+    pub(crate) fn settle_after<T>(&self, steps: u32, mine: Result<T>) -> Result<T> {
+        let told = self.told(mine.as_ref().err(), steps);
+        outcome(mine, told)
+    }
+
+    /// Meets all ranks: what went wrong at any of them; the same at all of them.
+    fn told(&self, mine: Option<&Error>, steps: u32) -> Result<Option<Told>> {
+        let of_node = self.put_down(self.of_mine(mine), steps);
+        let leaders = self.leaders();
+        let long = self.timeout().saturating_mul(steps.saturating_add(1));
+        let of_node = match of_node {
+            // Who is missing here the others are told of, too: they may wait for this node meanwhile.
+            Err(e @ Error::Lost { .. }) => {
+                let told = Told::of(self.rank(), &e).encoded();
+                if let Some(leaders) = leaders.filter(|leaders| leaders.state().check().is_ok()) {
+                    // Their own errors are not those that matter here.
+                    let _ = leaders.failure(Some(told), long);
+                }
+                self.close(&e);
+                return Err(e);
+            }
+            Err(e) => return Err(e),
+            // All of this node know that nothing follows.
+            Ok(Some(told)) if told.is_final() => return Ok(Some(told)),
+            Ok(of_node) => of_node,
+        };
+        let of_all = leaders
+            .map_or(Ok(None), |leaders| leaders.failure(of_node.as_ref().map(Told::encoded), long));
+        let of_all = of_all.map(|told| told.map(|told| Told::decoded(&told)));
         let (failed, own) = match of_all {
             Ok(failed) => (failed, None),
-            Err(own) => (None, Some(own)),
+            Err(own) => (Some(Told::of(self.rank(), &own)), Some(own)),
         };
-        let told = self.put_down(failed.as_ref().or(own.as_ref()))?;
+        let told = self
+            .put_down(failed, steps.saturating_add(FOR_LEADER))
+            .inspect_err(|e| self.close(e))?;
         // Where it is the leaders who could not meet, this one's own error.
         own.map_or(Ok(told), Err)
     }
 
+    fn of_mine(&self, mine: Option<&Error>) -> Option<Told> {
+        mine.map(|e| Told::of(self.rank(), e))
+    }
+
     /// Meets the ranks of this node, with what one of them has put down for that.
-    fn put_down(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
+    fn put_down(&self, mine: Option<Told>, steps: u32) -> Result<Option<Told>> {
+        let (state, is_final) = (self.world().state(), mine.as_ref().is_some_and(Told::is_final));
+        // What broke something is told once.
+        if self.0.closed.get() || !is_final {
+            state.check()?;
+        }
         let meeting = &mut *self.0.meeting.borrow_mut();
-        let noted = match mine {
-            Some(Error::Rank { rank, message }) => meeting.note(*rank, message),
-            Some(e) => meeting.note(self.rank(), &e.to_string()),
-            None => Ok(()),
-        };
-        noted.and_then(|()| meeting.meet()).map_err(|e| self.lost(e))
+        let noted = mine.as_ref().map_or(Ok(()), |told| meeting.note(told));
+        let told = noted.and_then(|()| meeting.meet(steps)).map_err(|e| self.lost(meeting, e))?;
+        if let Some(told) = told.as_ref().filter(|told| told.is_final()) {
+            self.close(&told.clone().error());
+        }
+        Ok(told)
+    }
+
+    /// Nothing follows that.
+    fn close(&self, e: &Error) {
+        self.world().state().note_final(e);
+        self.0.closed.set(true);
     }
 
     /// Puts down a value for others of this node to [get](Self::get) after they have met; each rank has a cell, and there is one more.
     pub(crate) fn put(&self, cell: usize, value: [u64; 2]) -> Result<()> {
-        self.0.meeting.borrow().put(cell, value).map_err(|e| self.lost(e))
+        let meeting = self.0.meeting.borrow();
+        meeting.put(cell, value).map_err(|e| self.lost(&meeting, e))
     }
 
     pub(crate) fn get(&self, cell: usize) -> Result<[u64; 2]> {
-        self.0.meeting.borrow().get(cell).map_err(|e| self.lost(e))
+        let meeting = self.0.meeting.borrow();
+        meeting.get(cell).map_err(|e| self.lost(&meeting, e))
     }
 
-    fn lost(&self, source: BarrierError) -> Error {
+    fn lost(&self, meeting: &Meeting, source: BarrierError) -> Error {
         let of_job = self.ranks_of(self.node());
+        let gave_up = |lost: &ndshm_sync::Lost| lost.why == Absence::TimedOut;
         let local: Vec<usize> = match &source {
+            // Not they are to blame, but those for whom they have waited.
+            BarrierError::Broken { lost } if lost.iter().all(gave_up) => {
+                if let Some(told) = meeting.given_up() {
+                    return told.error();
+                }
+                Vec::new()
+            }
             BarrierError::Broken { lost } => lost.iter().map(|lost| lost.rank).collect(),
             BarrierError::TimedOut { missing } => missing.clone(),
             _ => Vec::new(),
         };
         let ranks = local.into_iter().filter_map(|rank| of_job.get(rank).copied()).collect();
-        Error::Lost { node: self.node(), source, ranks }
+        let e = Error::Lost { node: self.node(), source, ranks };
+        if let Error::Lost { source: BarrierError::TimedOut { .. }, .. } = &e {
+            meeting.give_up(&Told::of(self.rank(), &e));
+        }
+        e
     }
 }
 
+/// The outcome of all ranks, before they can meet otherwise.
+fn settled<T>(world: &Comm, mine: Result<T>, timeout: Duration) -> Result<T> {
+    let failed = mine.as_ref().err().map(|e| Told::of(world.rank(), e).encoded());
+    let told = world.failure(failed, timeout)?;
+    outcome(mine, Ok(told.map(|told| Told::decoded(&told))))
+}
+
 /// Has the ranks of each node meet for the first time.
-fn gather(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
+fn first_meeting(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
     let size = local.size();
-    let fails = |e: meeting::Anything| Error::Meeting(e);
     let mut made = Ok(None);
     if local.rank() == 0 {
         made = meeting::create(size).map(Some);
@@ -417,11 +505,5 @@ fn gather(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
         Meeting::join(segment, size, (local.rank(), world.rank()), timeout)
     });
     // The leader's descriptor is what the others open: it stays until they have.
-    let failed =
-        joined.as_ref().err().map(|e| (world.rank(), fails(e.to_string().into()).to_string()));
-    match (joined, world.failure(failed, timeout)?) {
-        (Err(e), _) => Err(fails(e)),
-        (Ok(_), Some((rank, message))) => Err(Error::Rank { rank, message }),
-        (Ok(meeting), None) => Ok(meeting),
-    }
+    settled(world, joined.map_err(Error::Meeting), timeout)
 }

@@ -83,10 +83,13 @@ impl NodesOptions {
     }
 
     pub(super) fn checked_grouping(&self) -> Result<Grouping> {
-        if let Grouping::Of(0) = self.grouping {
-            return Err(Error::NodeSize { size: 0 });
+        match self.grouping {
+            Grouping::Of(0) => Err(Error::NodeSize { size: 0 }),
+            Grouping::Colour(colour) if i32::try_from(colour).is_err() => {
+                Err(Error::Colour { colour })
+            }
+            grouping => Ok(grouping),
         }
-        Ok(self.grouping)
     }
 
     /// Makes the nodes of the ranks of `comm`, of which duplicates are used from then on. Collective.
