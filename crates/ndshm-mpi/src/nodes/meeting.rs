@@ -150,9 +150,10 @@ impl Meeting {
         }
     }
 
-    /// For whom another rank has given up waiting. It says so right after it has broken the barrier.
-    pub(super) fn given_up(&self) -> Option<Told> {
-        (0..50).find_map(|look| {
+    /// For whom another rank has given up waiting. It says so right after it has broken the barrier: looks as often as
+    /// asked, a millisecond apart.
+    pub(super) fn given_up(&self, looks: u32) -> Option<Told> {
+        (0..looks).find_map(|look| {
             std::thread::sleep(Duration::from_millis(u64::from(look > 0)));
             self.lock(&self.last).ok()?.read(1)
         })

@@ -460,14 +460,14 @@ impl Nodes {
         let of_job = self.ranks_of(self.node());
         let gave_up = |lost: &ndshm_sync::Lost| lost.why == Absence::TimedOut;
         let local: Vec<usize> = match &source {
-            // Not they are to blame, but those for whom they have waited.
-            BarrierError::Broken { lost } if lost.iter().all(gave_up) => {
-                if let Some(told) = meeting.given_up() {
+            BarrierError::Broken { lost } => {
+                // Not who gave up is to blame, or has left since, but for whom it had waited.
+                let looks = if lost.iter().any(gave_up) { 50 } else { 1 };
+                if let Some(told) = meeting.given_up(looks) {
                     return told.error();
                 }
-                Vec::new()
+                lost.iter().map(|lost| lost.rank).collect()
             }
-            BarrierError::Broken { lost } => lost.iter().map(|lost| lost.rank).collect(),
             BarrierError::TimedOut { missing } => missing.clone(),
             _ => Vec::new(),
         };
