@@ -12,7 +12,8 @@ use ndshm_sync::BarrierError;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation failed. Collective ones fail at every rank that takes part: with its own error at the rank that has
-/// one, with [`Rank`](Self::Rank) at the others.
+/// one, with [`Rank`](Self::Rank) at the others. After [`TimedOut`](Self::TimedOut), [`Lost`](Self::Lost) and [`Mpi`](Self::Mpi), which not all need to
+/// get, nothing follows but [`Broken`](Self::Broken).
 ///
 /// ```
 /// use ndshm_mpi::Error;

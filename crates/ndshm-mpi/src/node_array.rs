@@ -207,7 +207,7 @@ impl<T: Element, D: Dimension> NodeArray<T, D> {
     /// Brings what the node of rank `root` has to all others: once a node, from mapping to mapping, by the leaders. Collective; what
     /// any rank of the root's node has written before is sent.
     ///
-    /// Within one node this is two meetings at the barrier and no copy. Claims of this node's copy are waited for: on the root's node those of
+    /// Within one node this is two meetings at the barrier and no copy; between nodes the ranks of each meet once more for each 64 MiB. Claims of this node's copy are waited for: on the root's node those of
     /// writers, elsewhere all.
     ///
     /// # Errors

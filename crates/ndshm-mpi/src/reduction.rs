@@ -224,7 +224,7 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank).
+    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank). That ranks give different roots is not detected.
     pub fn reduce<O: Op<T>>(&self, root: usize, op: O) -> Result<()> {
         self.combine(op, Some(root))
     }

@@ -20,7 +20,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     /// # Errors
     ///
     /// [`Error::NoSuchRank`]; [`Error::Claim`] where a block is claimed by somebody and not let go of in time; [`Error::TooLong`];
-    /// [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
+    /// [`Error::Memory`] where the root has no room; [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
     ///
     /// ```no_run
     /// # let universe = ndshm_mpi::init()?;
