@@ -32,15 +32,6 @@ pub(crate) fn job(role: &str, ranks: usize, node_size: usize) -> Role {
     Role::new(role).under(&words).arg(node_size)
 }
 
-/// The same, with messages by way of the network's software.
-pub(crate) fn slow_job(role: &str, ranks: usize, node_size: usize) -> Role {
-    let words = mpirun(ranks).into_iter().map(|word| word.replace("vader", "tcp"));
-    let words: Vec<String> = words.filter(|word| !word.ends_with("mechanism")).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let words = words.strip_suffix(&["--mca", "none"]).unwrap_or(&words);
-    Role::new(role).under(words).arg(node_size)
-}
-
 /// Runs that role, as all jobs, to its good end.
 pub(crate) fn all_jobs(role: &str) {
     for (ranks, node_size) in JOBS {
