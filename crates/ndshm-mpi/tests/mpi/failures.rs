@@ -123,6 +123,7 @@ pub(crate) fn long() {
     let told = a.broadcast(0);
     assert!(told.is_ok(), "rank {}: {told:?}", nodes.rank());
     if let Some(hinder) = &mut hinder {
+        hinder.kill().unwrap(); // this process runs, so nothing is to be continued
         hinder.wait().unwrap();
     }
 }
