@@ -99,14 +99,10 @@ impl<T: Element, D: Dimension> NodeArrayOptions<'_, T, D> {
         let known = nodes.node_of(root).map(drop);
         nodes.settle(known.and(given))?;
         // Only the root knows the shape.
-        let shape = array.map_or_else(Vec::new, |array| {
-            array.shape().iter().flat_map(|n| (*n as u64).to_le_bytes()).collect()
-        });
-        let shape = nodes.world().share(root, shape, nodes.timeout())?;
-        let lengths = shape.chunks_exact(8);
-        let lengths = lengths.map(|n| n.try_into().map_or(0, u64::from_le_bytes) as usize);
-        let mut dim = D::zeros(shape.len() / 8);
-        dim.slice_mut().iter_mut().zip(lengths).for_each(|(to, n)| *to = n);
+        let shape = array.map_or(&[][..], |array| array.shape());
+        let shape = nodes.share_shape(root, shape)?;
+        let mut dim = D::zeros(shape.len());
+        dim.slice_mut().copy_from_slice(&shape);
         let made = self.zeros(dim)?;
         let filled = match array {
             Some(array) => made.array.write().map_err(claim).map(|mut to| to.assign(array)),
