@@ -117,7 +117,7 @@ pub(crate) fn long() {
     nodes.barrier().unwrap();
     let mut hinder = (nodes.rank() == 0).then(|| {
         let turns =
-            "for i in $(seq 40); do kill -STOP $0; sleep 0.2; kill -CONT $0; sleep 0.01; done";
+            "for i in $(seq 40); do kill -STOP $0; sleep 0.15; kill -CONT $0; sleep 0.02; done";
         Command::new("sh").args(["-c", turns, &std::process::id().to_string()]).spawn().unwrap()
     });
     let told = a.broadcast(0);
