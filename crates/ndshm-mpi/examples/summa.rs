@@ -98,5 +98,6 @@ fn main() -> ExitCode {
         Ok(universe) => universe,
         Err(e) => return common::exit_code(Err(e.into())),
     };
-    common::exit_code(run(&options, &universe.world()))
+    let world = universe.world();
+    common::end(&world, run(&options, &world))
 }

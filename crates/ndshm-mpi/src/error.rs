@@ -12,7 +12,8 @@ use ndshm_sync::BarrierError;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why an operation failed. Collective ones fail at every rank that takes part: with its own error at the rank that has
-/// one, with [`Rank`](Self::Rank) at the others.
+/// one, with [`Rank`](Self::Rank) at the others. After [`TimedOut`](Self::TimedOut), [`Lost`](Self::Lost) and [`Mpi`](Self::Mpi), which not all need to
+/// get, nothing follows but [`Broken`](Self::Broken).
 ///
 /// ```
 /// use ndshm_mpi::Error;
@@ -26,10 +27,13 @@ pub enum Error {
     /// MPI was initialised already, or has ended.
     #[error("MPI was initialised before in this process; do so once, by init()")]
     Initialised,
+    /// MPI has ended: the universe was dropped before what needs it.
+    #[error("MPI has ended in this process: drop the universe after all else")]
+    Finalised,
     /// This thread may not call MPI.
     #[error(
         "this thread may not call MPI, which was initialised for {level:?}: do so in the main thread, \
-         or initialise it by init()"
+         or initialise it for Multiple"
     )]
     Thread {
         /// What MPI was initialised for.
@@ -45,16 +49,26 @@ pub enum Error {
         /// What MPI says of that code.
         message: String,
     },
-    /// Other nodes did not answer in time.
+    /// Other ranks did not answer in time.
     #[error(
         "nothing came from other nodes for {after:?}: a rank of theirs is stuck, or takes part in \
          another operation; raise the time-out where they only need longer"
     )]
     TimedOut {
-        /// The time-out of the [nodes](crate::NodesOptions::timeout).
+        /// For how long they were waited for: the [time-out](crate::NodesOptions::timeout), or twice that where they
+        /// first wait for each other.
         after: Duration,
     },
-    /// A rank of this node died, left or did not come in time.
+    /// An earlier operation has left ranks out of step, so that nothing more is sent: one that ended with
+    /// [`TimedOut`](Self::TimedOut), [`Mpi`](Self::Mpi) or [`Lost`](Self::Lost), here or at another rank.
+    #[error(
+        "these nodes take no further operation, since one failed: {by}; end the job, or make new nodes of all its ranks"
+    )]
+    Broken {
+        /// The text of the error that it failed with.
+        by: String,
+    },
+    /// A rank of a node died, left or did not come in time.
     #[error("node {node}: {source}; of the job that is {}", in_words(ranks))]
     Lost {
         /// The node.
@@ -99,6 +113,12 @@ pub enum Error {
     NodeSize {
         /// The size asked for.
         size: usize,
+    },
+    /// There is no such colour for MPI.
+    #[error("colour {colour} cannot be given to a node; take one up to 2147483647")]
+    Colour {
+        /// The colour.
+        colour: usize,
     },
     /// A grid does not fit.
     #[error("a grid of {grid:?} nodes does not fit {nodes} nodes and {axes} axes: {why}")]
@@ -170,6 +190,16 @@ pub enum Error {
     /// The nodes of two arrays are made of different ranks.
     #[error("the two arrays belong to different ranks, or to the same in another order")]
     Strangers,
+    /// There is no room at the root for the whole array.
+    #[error(
+        "there is no memory for a whole array of {n} elements of {size} bytes; save it, or gather it elsewhere"
+    )]
+    Memory {
+        /// How many elements it has.
+        n: usize,
+        /// The size of each.
+        size: usize,
+    },
     /// Memory could not be had.
     #[error(transparent)]
     Create(#[from] CreateError),
@@ -206,6 +236,13 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl Error {
+    /// Whether ranks may be out of step after it.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Mpi { .. } | Self::TimedOut { .. } | Self::Lost { .. })
+    }
 }
 
 /// As an [`Error`], without the guard.

@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 /// Axes with halos: each way among them has a tag, and MPI promises 32,767.
 const MOST_HALOS: usize = 9;
 
+/// The tags that these take.
+pub(crate) const MOST_WAYS: usize = 3_usize.pow(MOST_HALOS as u32);
+
 /// The part of `0..n` that the `i`th of `parts` has: contiguous, in order, as even as possible.
 pub(crate) fn split(n: usize, parts: usize, i: usize) -> Range<usize> {
     let (each, more) = (n / parts, n % parts);
@@ -88,7 +91,9 @@ impl Grid {
         for axis in 0..axes {
             let (extent, width) = (shape[axis] / blocks[axis].max(1), halo[axis]);
             let filled = blocks[axis] > 1 || periodic[axis];
-            if filled && width > extent {
+            // Its memory has indices, too.
+            let indices = width.checked_mul(2).and_then(|both| both.checked_add(shape[axis]));
+            if filled && width > extent || indices.is_none() {
                 return Err(Error::Halo { axis, width, extent });
             }
         }

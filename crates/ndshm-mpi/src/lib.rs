@@ -41,14 +41,28 @@
 //! # Who waits for whom
 //!
 //! Ranks of a node meet at a barrier in shared memory: they sleep there, so that a leader at work has the processor, and it breaks, with an error
-//! that names the dead, when one of them dies. Leaders meet by messages. Nobody waits for longer than the [time-out](NodesOptions::timeout) without
-//! anything coming; what MPI still holds then is never reused or unmapped.
+//! that names the dead, when one of them dies. Leaders meet by messages. All waits end: the [time-out](NodesOptions::timeout) is for one step of
+//! which nothing comes, a message or a piece of 64 MiB. Ranks of one's own node are waited for one time-out, other nodes two, so that
+//! a node tells itself who is missing; ranks that wait for their leader, or for those who move parts of arrays, wait for some more than these
+//! may need, one for each message. Making memory (with prefault, too), and each rank's part of a file, are one step. A claim is
+//! given up after a quarter of the time-out within an operation, so that others get its error. What MPI still holds after a
+//! time-out is never reused or unmapped.
 //!
 //! # Who is told what
 //!
 //! A collective operation that fails at one rank fails at all that take part in it: by [`Error::Rank`], which says who failed and how. (Halos are exchanged
-//! among neighbours alone, and so are errors of that: [`Error::Neighbour`].) The next operation begins anew. A rank that
-//! *panics*, or returns, while others wait for it breaks their barrier; MPI then ends the job, as launchers do.
+//! among neighbours alone, and so are errors of that: [`Error::Neighbour`].) The next operation begins anew.
+//!
+//! Not so after [`Error::TimedOut`], [`Error::Mpi`] and [`Error::Lost`]: ranks may be in different operations then, and one that came late may have
+//! succeeded in its own. These nodes are broken for good: every later operation returns [`Error::Broken`] before it sends anything, where it would
+//! not fail by itself, and those who wait for this rank time out in their turn. Best is to end the job: `world.abort(1)`, since MPI
+//! waits at its end for who does not come. A rank that *panics*, or returns, while others wait for it breaks their barrier; MPI then ends the
+//! job, as launchers do.
+//!
+//! What is not collective (a claim, say) fails at one rank alone. Have all of them told before the next collective operation, by
+//! [`Nodes::agree`]; else they wait in it for one that has returned.
+//!
+//! Roots that differ from rank to rank, and operations in another order, are not detected: they end by a time-out, or in wrong results.
 //!
 //! # What is left behind
 //!

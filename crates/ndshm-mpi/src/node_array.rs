@@ -9,10 +9,7 @@ use ndshm_array::{ArrayOptions, Element, SharedArray};
 use crate::error::{Error, Result, claim};
 use crate::make::Making;
 use crate::nodes::Nodes;
-use crate::sys::Flight;
-
-/// Bytes that are broadcast at a time.
-const PIECE: usize = 64 << 20;
+use crate::sys::PIECE;
 
 /// An array of which each node has one copy, which its ranks share: a look-up table, a model.
 ///
@@ -102,14 +99,10 @@ impl<T: Element, D: Dimension> NodeArrayOptions<'_, T, D> {
         let known = nodes.node_of(root).map(drop);
         nodes.settle(known.and(given))?;
         // Only the root knows the shape.
-        let shape = array.map_or_else(Vec::new, |array| {
-            array.shape().iter().flat_map(|n| (*n as u64).to_le_bytes()).collect()
-        });
-        let shape = nodes.world().share(root, shape, nodes.timeout())?;
-        let lengths = shape.chunks_exact(8);
-        let lengths = lengths.map(|n| n.try_into().map_or(0, u64::from_le_bytes) as usize);
-        let mut dim = D::zeros(shape.len() / 8);
-        dim.slice_mut().iter_mut().zip(lengths).for_each(|(to, n)| *to = n);
+        let shape = array.map_or(&[][..], |array| array.shape());
+        let shape = nodes.share_shape(root, shape)?;
+        let mut dim = D::zeros(shape.len());
+        dim.slice_mut().copy_from_slice(&shape);
         let made = self.zeros(dim)?;
         let filled = match array {
             Some(array) => made.array.write().map_err(claim).map(|mut to| to.assign(array)),
@@ -210,7 +203,7 @@ impl<T: Element, D: Dimension> NodeArray<T, D> {
     /// Brings what the node of rank `root` has to all others: once a node, from mapping to mapping, by the leaders. Collective; what
     /// any rank of the root's node has written before is sent.
     ///
-    /// Within one node this is two meetings at the barrier and no copy. Claims of this node's copy are waited for: on the root's node those of
+    /// Within one node this is two meetings at the barrier and no copy; between nodes the ranks of each meet once more for each 64 MiB. Claims of this node's copy are waited for: on the root's node those of
     /// writers, elsewhere all.
     ///
     /// # Errors
@@ -231,41 +224,36 @@ impl<T: Element, D: Dimension> NodeArray<T, D> {
     pub fn broadcast(&self, root: usize) -> Result<()> {
         let nodes = &self.nodes;
         let from = nodes.settle(nodes.node_of(root))?;
-        let Some(leaders) = nodes.leaders().filter(|leaders| leaders.size() > 1) else {
-            return match nodes.len() {
-                1 => Ok(()),
-                _ => nodes.settle(Ok(())).and_then(|()| nodes.settle(Ok(()))),
-            };
-        };
-        let (timeout, patience) = (nodes.timeout(), nodes.patience());
-        let (mut read, mut written) = (None, None);
-        let claimed = match nodes.node() == from {
-            true => self.array.read_timeout(patience).map_err(claim).map(|g| read = Some(g)),
-            false => self.array.write_timeout(patience).map_err(claim).map(|g| written = Some(g)),
-        };
-        nodes.settle(claimed)?;
-        // What a time-out leaves to MPI is kept with the flight: the guards, and the mapping.
-        let mut kept = (read, written, self.array.clone());
-        let base = self.array.raw_view().as_mut_ptr().cast::<u8>();
-        let mut left = self.array.len() * size_of::<T>();
-        let mut moved = Ok(());
-        let mut at = base;
-        while left > 0 && moved.is_ok() {
-            let n = left.min(PIECE);
-            let mut flight = Flight::new(kept, timeout);
-            // SAFETY: `n` bytes of the array, under a shared claim at the root and an exclusive one elsewhere, which
-            // the flight keeps.
-            flight.add(unsafe { leaders.broadcast(at, n, from) });
-            match flight.land() {
-                Ok((back, _)) => kept = back,
-                Err(e) => {
-                    moved = Err(e);
-                    break;
-                }
+        if nodes.len() == 1 {
+            return Ok(());
+        }
+        let patience = nodes.patience();
+        let claimed = match (nodes.is_leader(), nodes.node() == from) {
+            (false, _) => Ok(None),
+            (_, true) => {
+                self.array.read_timeout(patience).map(|g| Some((Some(g), None))).map_err(claim)
             }
-            // SAFETY: within the array, or at its end.
-            at = unsafe { at.add(n) };
-            left -= n;
+            (_, false) => {
+                self.array.write_timeout(patience).map(|g| Some((None, Some(g)))).map_err(claim)
+            }
+        };
+        // What a time-out leaves to MPI is kept with the flight: the guards, and the mapping.
+        let mut lent = nodes.settle(claimed)?.map(|claims| (claims, self.array.clone()));
+        let (len, mut at) = (self.array.len() * size_of::<T>(), 0);
+        let base = self.array.raw_view().as_mut_ptr().cast::<u8>();
+        let mut moved = Ok(());
+        while at < len && moved.is_ok() {
+            let n = PIECE.min(len - at);
+            let sent = nodes.leaders().zip(lent.take()).map(|(leaders, kept)| {
+                let mut flight = leaders.flight(kept, nodes.timeout());
+                // SAFETY: `n` bytes of the array, under a shared claim at the root and an exclusive one elsewhere, which
+                // the flight keeps.
+                flight.add(unsafe { leaders.broadcast(base.wrapping_add(at), n, from) });
+                Ok(flight.land()?.0)
+            });
+            // Others of the node wait for a piece, not for all of them.
+            moved = nodes.meet_after(2, sent.transpose()).map(|kept| lent = kept);
+            at += n;
         }
         nodes.settle(moved)
     }

@@ -11,13 +11,10 @@ use crate::grid::split;
 use crate::make::Making;
 use crate::nodes::Nodes;
 use crate::op::{Number, Op};
-use crate::sys::{Comm, Flight};
+use crate::sys::{Comm, PIECE};
 
 /// Elements that are combined while they are in the nearest cache.
 const BLOCK: usize = 2048;
-
-/// Bytes that leaders combine at a time.
-const PIECE: usize = 64 << 20;
 
 impl Nodes {
     /// The values of all ranks combined, at every rank. Collective: two meetings of each node in shared memory, and one element a node
@@ -90,7 +87,7 @@ impl Nodes {
             let root = root.map(|root| self.node_of(root)).transpose()?;
             put(result, between(leaders, of_node, op, root, self)?)
         });
-        self.meet(sent)?;
+        self.meet_after(2, sent)?;
         get(result)
     }
 }
@@ -106,7 +103,7 @@ fn between<T: Number, O: Op<T>>(
     if leaders.size() == 1 {
         return Ok(mine);
     }
-    let mut flight = Flight::new((vec![mine], vec![T::zeroed()]), nodes.timeout());
+    let mut flight = leaders.flight((vec![mine], vec![T::zeroed()]), nodes.timeout());
     let places = flight.lent(|(mine, all)| (mine.as_ptr().cast(), all.as_mut_ptr().cast()));
     // SAFETY: one element each, on the heap, which the flight keeps; the operation is one for its type.
     flight.add(unsafe { leaders.reduce(places, 1, (T::raw(), op.raw()), root) });
@@ -227,7 +224,7 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank).
+    /// As [`allreduce`](Self::allreduce), and [`Error::NoSuchRank`](crate::Error::NoSuchRank). That ranks give different roots is not detected.
     pub fn reduce<O: Op<T>>(&self, root: usize, op: O) -> Result<()> {
         self.combine(op, Some(root))
     }
@@ -236,17 +233,29 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
         let nodes = &self.nodes;
         let root = root.map(|root| nodes.node_of(root)).transpose();
         // All have written.
-        let root = nodes.meet(root)?;
+        let root = nodes.meet(root);
         let Some(of_node) = &self.of_node else {
-            return nodes.meet(self.combine_share(&self.result, op));
+            return root.and_then(|_| nodes.meet(self.combine_share(&self.result, op)));
         };
-        // What a leader cannot claim it says before others wait for what it would send.
-        let combined = nodes.meet(self.combine_share(of_node, op));
-        let lent = nodes.settle(combined.and_then(|()| self.lend(of_node)))?;
-        let sent = match (nodes.leaders(), lent) {
-            (Some(leaders), Some(lent)) => self.send(leaders, lent, op, root),
-            _ => Ok(()),
-        };
+        // What a node cannot do it says before others wait for what it would send.
+        let combined = root.and_then(|root| {
+            nodes.meet(self.combine_share(of_node, op))?;
+            Ok((root, self.lend(of_node)?))
+        });
+        let (root, mut lent) = nodes.settle(combined)?;
+        let (len, piece) = (self.result.len(), PIECE / size_of::<T>());
+        let mut sent = Ok(());
+        for at in (0..len).step_by(piece) {
+            let part = at..len.min(at + piece);
+            let of_leader = nodes.leaders().zip(lent.take());
+            let of_leader =
+                of_leader.map(|(leaders, lent)| self.send(leaders, lent, part, op, root));
+            // Others of the node wait for a piece, not for all of them.
+            sent = nodes.meet_after(2, of_leader.transpose()).map(|back| lent = back);
+            if sent.is_err() {
+                break;
+            }
+        }
         nodes.settle(sent)
     }
 
@@ -274,43 +283,38 @@ impl<T: Number, D: Dimension> Reduction<T, D> {
     }
 
     /// What the leader lends to MPI.
-    fn lend<'a>(&'a self, of_node: &'a SharedArray<T, D>) -> Result<Option<Lent<'a, T, D>>> {
+    fn lend<'a>(&'a self, of_node: &'a SharedArray<T, D>) -> Result<Option<Claims<'a, T, D>>> {
         if !self.nodes.is_leader() {
             return Ok(None);
         }
         let timeout = self.nodes.patience();
         let of_node = (of_node.read_timeout(timeout).map_err(claim)?, of_node.clone());
         let result = (self.result.write_timeout(timeout).map_err(claim)?, self.result.clone());
-        Ok(Some(Lent { of_node, result }))
+        Ok(Some(Claims { of_node, result }))
     }
 
-    /// Combines what the nodes have, from mapping to mapping.
-    fn send<O: Op<T>>(
+    /// Combines that piece of what the nodes have, from mapping to mapping.
+    fn send<'a, O: Op<T>>(
         &self,
         leaders: &Comm,
-        mut lent: Lent<'_, T, D>,
+        claims: Claims<'a, T, D>,
+        part: Range<usize>,
         op: O,
         root: Option<usize>,
-    ) -> Result<()> {
-        let from = lent.of_node.1.raw_view().as_ptr();
-        let into = lent.result.1.raw_view().as_mut_ptr();
-        let (len, piece) = (self.result.len(), PIECE / size_of::<T>());
-        for at in (0..len).step_by(piece) {
-            let places = (from.wrapping_add(at).cast(), into.wrapping_add(at).cast());
-            let mut flight = Flight::new(lent, self.nodes.timeout());
-            // SAFETY: as many elements of two arrays, the one under a shared claim, the other under an exclusive one, which
-            // the flight keeps; the operation is one for their type.
-            let posted =
-                unsafe { leaders.reduce(places, piece.min(len - at), (T::raw(), op.raw()), root) };
-            flight.add(posted);
-            lent = flight.land()?.0;
-        }
-        Ok(())
+    ) -> Result<Claims<'a, T, D>> {
+        let from = claims.of_node.1.raw_view().as_ptr().wrapping_add(part.start);
+        let into = claims.result.1.raw_view().as_mut_ptr().wrapping_add(part.start);
+        let (places, kind) = ((from.cast(), into.cast()), (T::raw(), op.raw()));
+        let mut flight = leaders.flight(claims, self.nodes.timeout());
+        // SAFETY: as many elements of two arrays, the one under a shared claim, the other under an exclusive one, which
+        // the flight keeps; the operation is one for their type.
+        flight.add(unsafe { leaders.reduce(places, part.len(), kind, root) });
+        Ok(flight.land()?.0)
     }
 }
 
 /// Claims, and what keeps the mappings where these are leaked.
-struct Lent<'a, T: Number, D: Dimension> {
+struct Claims<'a, T: Number, D: Dimension> {
     of_node: (ReadGuard<'a, T, D>, SharedArray<T, D>),
     result: (WriteGuard<'a, T, D>, SharedArray<T, D>),
 }

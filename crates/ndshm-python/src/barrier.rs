@@ -162,9 +162,8 @@ impl PyBarrier {
             party.wait_while(patience, || signals.goes_on()).map(drop)
         });
         self.0.hold(seat);
-        if result.is_err() {
-            signals.raised()?;
-        }
+        // Also where all had come meanwhile.
+        signals.raised()?;
         result.map(|()| rank).map_err(|e| broken(py, e))
     }
 
@@ -212,9 +211,8 @@ impl Launched {
             let signals = moved;
             self.0.barrier_while(patience, || signals.0.goes_on())
         });
-        if result.is_err() {
-            signals.raised()?;
-        }
+        // Also where all had come meanwhile.
+        signals.raised()?;
         result.map(|met| met.is_leader()).map_err(|e| broken(py, e))
     }
 }

@@ -51,9 +51,8 @@ impl Claim {
         if waits && matches!(got, Err(ClaimError::Overlap { .. } | ClaimError::Busy { .. })) {
             let signals = Signals::default();
             got = waited(py, array, part, mode, timeout, &signals);
-            if got.is_err() {
-                signals.raised()?;
-            }
+            // Also where it was got meanwhile: it is let go of again, and the signal is heard.
+            signals.raised()?;
         }
         let claim = match got {
             Ok(claim) => claim,

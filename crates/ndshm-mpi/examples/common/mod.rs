@@ -29,6 +29,22 @@ pub(crate) fn nodes(
     options.application(concat!("example ", env!("CARGO_PKG_VERSION"))).create(world)
 }
 
+/// As [`exit_code`]; where not all ranks may have come to this end it ends the others, whom MPI would wait for.
+pub(crate) fn end(
+    world: &impl mpi::traits::Communicator,
+    outcome: Result<bool, Box<dyn std::error::Error>>,
+) -> ExitCode {
+    if let Err(e) = &outcome
+        && let Some(
+            Error::TimedOut { .. } | Error::Lost { .. } | Error::Mpi { .. } | Error::Broken { .. },
+        ) = e.downcast_ref()
+    {
+        complain(e);
+        world.abort(1);
+    }
+    exit_code(outcome)
+}
+
 /// 0 when all is right, 1 when it is not or an operation failed, 2 when the input was bad. Who failed says why.
 pub(crate) fn exit_code(outcome: Result<bool, Box<dyn std::error::Error>>) -> ExitCode {
     match outcome {

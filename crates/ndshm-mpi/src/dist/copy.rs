@@ -6,10 +6,7 @@ use std::time::Duration;
 use super::place::Place;
 use crate::error::Result;
 use crate::grid::overlap;
-use crate::sys::{Comm, Flight};
-
-/// All messages of a move are told apart by who sends and who receives.
-const TAG: usize = 0;
+use crate::sys::Comm;
 
 /// Who has which part of an array, by rank and by indices of the whole.
 pub(super) type Holders = Vec<(usize, Vec<Range<usize>>)>;
@@ -37,43 +34,62 @@ impl Memory {
     }
 }
 
-/// Moves all that is in both, from those who have it in the one division to those in the other. Each rank gives what it
-/// has itself in either. The elements have `size` bytes.
-///
-/// # Safety
-///
-/// Until it has returned, or for ever where it fails, `keep` keeps `from` readable and unchanged, and `to` writable and
-/// otherwise unused, wherever it is moved to. All ranks call it, with the same `has` and `wants`.
-pub(super) unsafe fn transfer<K>(
-    comm: &Comm,
-    size: usize,
-    (has, from): (&Holders, Option<&Memory>),
-    (wants, to): (&Holders, Option<&Memory>),
-    keep: K,
-    timeout: Duration,
-) -> Result<K> {
-    let mut flight = Flight::new(keep, timeout);
-    if let Some(to) = to {
-        for (rank, part) in has {
-            let Some(part) = overlap(part, &to.part) else { continue };
-            let posted = to.place(size, &part).and_then(|place| {
-                let into = place.lent_mut(to.base)?;
-                // SAFETY: the caller's promise; within the memory, and apart from other parts of the division.
-                unsafe { comm.receive(into, *rank, TAG) }
-            });
-            flight.add(posted);
-        }
+/// The messages of a move at this rank: all that can fail before anything is sent.
+pub(super) struct Messages {
+    /// With whom, and where it lies.
+    receives: Vec<(usize, Place)>,
+    sends: Vec<(usize, Place)>,
+    into: *mut u8,
+    from: *mut u8,
+}
+
+impl Messages {
+    /// Those that move all that is in both, from those who have it in the one division to those in the other. Each rank gives what it
+    /// has itself in either. The elements have `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLong`](crate::Error::TooLong). Ranks have to settle that before anybody posts.
+    pub(super) fn new(
+        size: usize,
+        (has, from): (&Holders, Option<&Memory>),
+        (wants, to): (&Holders, Option<&Memory>),
+    ) -> Result<Self> {
+        let places = |with: &Holders, memory: Option<&Memory>| -> Result<Vec<(usize, Place)>> {
+            let Some(memory) = memory else { return Ok(Vec::new()) };
+            let both =
+                with.iter().filter_map(|(rank, part)| Some((*rank, overlap(part, &memory.part)?)));
+            both.map(|(rank, part)| Ok((rank, memory.place(size, &part)?))).collect()
+        };
+        let base = |memory: Option<&Memory>| memory.map_or(std::ptr::null_mut(), |m| m.base);
+        let (receives, sends) = (places(has, to)?, places(wants, from)?);
+        Ok(Self { receives, sends, into: base(to), from: base(from) })
     }
-    if let Some(from) = from {
-        for (rank, part) in wants {
-            let Some(part) = overlap(part, &from.part) else { continue };
-            let posted = from.place(size, &part).and_then(|place| {
-                let lent = place.lent(from.base)?;
-                // SAFETY: the caller's promise; within the memory.
-                unsafe { comm.send(lent, *rank, TAG) }
-            });
-            flight.add(posted);
+
+    /// Sends and receives them, under a tag that no other operation has.
+    ///
+    /// # Safety
+    ///
+    /// Until it has returned, or for ever where it fails, `keep` keeps what is sent from readable and unchanged, and what is received
+    /// into writable and otherwise unused, wherever it is moved to.
+    pub(super) unsafe fn exchange<K>(
+        &self,
+        comm: &Comm,
+        tag: usize,
+        keep: K,
+        timeout: Duration,
+    ) -> Result<K> {
+        let mut flight = comm.flight(keep, timeout);
+        for (rank, place) in &self.receives {
+            let into = place.lent_mut(self.into);
+            // SAFETY: the caller's promise; within the memory, and apart from other parts of the division.
+            flight.add(unsafe { comm.receive(into, *rank, tag) });
         }
+        for (rank, place) in &self.sends {
+            let from = place.lent(self.from);
+            // SAFETY: the caller's promise; within the memory.
+            flight.add(unsafe { comm.send(from, *rank, tag) });
+        }
+        Ok(flight.land()?.0)
     }
-    Ok(flight.land()?.0)
 }

@@ -186,9 +186,7 @@ impl<T: Element, D: Dimension> DistArrayOptions<'_, T, D> {
             _ => Ok(Vec::new()),
         };
         let shape = nodes.settle(shape)?;
-        let shape =
-            nodes.world().share(0, bytemuck::cast_slice(&shape).to_vec(), nodes.timeout())?;
-        let shape: Vec<usize> = bytemuck::pod_collect_to_vec(&shape);
+        let shape = nodes.share_shape(0, &shape)?;
         let mut dim = D::zeros(shape.len());
         dim.slice_mut().copy_from_slice(&shape);
         let array = self.zeros(dim)?;

@@ -11,7 +11,7 @@ use super::place::Place;
 use crate::error::{Error, Result};
 use crate::grid::{self, Grid, volume};
 use crate::nodes::Nodes;
-use crate::sys::{Flight, Lent, LentMut};
+use crate::sys::{Flight, Lent};
 
 /// What is exchanged with one neighbour.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Leg {
     plan: grid::Leg,
     send: Place,
     receive: Place,
+    /// What is received where it is not wanted: into memory of its own.
+    unwanted: Place,
 }
 
 /// What this node exchanges in each round.
@@ -30,8 +32,16 @@ pub(super) fn legs<T: Element, D: Dimension>(
 ) -> Result<Vec<Leg>> {
     let plans = grid.legs(nodes.node(), corners).into_iter();
     let place = |slab: &[Range<usize>]| Place::of(size_of::<T>(), array.shape(), slab);
+    let unwanted = |slab: &[Range<usize>]| {
+        let shape: Vec<_> = slab.iter().map(ExactSizeIterator::len).collect();
+        let all: Vec<_> = shape.iter().map(|n| 0..*n).collect();
+        Place::of(size_of::<T>(), &shape, &all)
+    };
     plans
-        .map(|plan| Ok(Leg { send: place(&plan.send)?, receive: place(&plan.receive)?, plan }))
+        .map(|plan| {
+            let (send, receive) = (place(&plan.send)?, place(&plan.receive)?);
+            Ok(Leg { send, receive, unwanted: unwanted(&plan.receive)?, plan })
+        })
         .collect()
 }
 
@@ -42,7 +52,7 @@ struct Kept<'a, T: Element, D: Dimension> {
     /// Keeps the mapping, also where the guards are leaked.
     _array: SharedArray<T, D>,
     /// What comes from neighbours where nothing can be claimed.
-    _scratch: Vec<Vec<u8>>,
+    scratch: Vec<Vec<u8>>,
 }
 
 /// An exchange of halos under way: from [`DistArray::start_exchange`].
@@ -108,14 +118,19 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
         let mut request = HaloRequest { array: self, flight: None, refused: None, waited: false };
         if self.nodes.is_leader() && !self.legs.is_empty() {
             match self.lend() {
-                Ok(kept) => request.flight = Some(self.post(kept)),
+                Ok(kept) => request.flight = self.post(kept),
                 Err(e) => {
                     request.refused = Some(e);
-                    request.flight = Some(self.refuse());
+                    request.flight = self.refuse();
                 }
             }
         }
         Ok(request)
+    }
+
+    /// For how many time-outs others of the node wait for its leader, whom each message may take one.
+    fn messages(&self) -> u32 {
+        u32::try_from(2 * self.legs.len() + 1).unwrap_or(u32::MAX)
     }
 
     /// Claims what is sent and what is received.
@@ -126,53 +141,47 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
         let received = self.legs.iter().map(|leg| write(&self.array, &leg.plan.receive, timeout));
         let received = received.collect::<Result<_>>()?;
         let scratch = Vec::new();
-        Ok(Kept { _sent: sent, _received: received, _array: self.array.clone(), _scratch: scratch })
+        Ok(Kept { _sent: sent, _received: received, _array: self.array.clone(), scratch })
     }
 
-    fn post<'a>(&'a self, kept: Kept<'a, T, D>) -> Flight<Kept<'a, T, D>> {
+    fn post<'a>(&'a self, kept: Kept<'a, T, D>) -> Option<Flight<Kept<'a, T, D>>> {
         let base = self.array.raw_view().as_mut_ptr().cast::<u8>();
-        let mut flight = Flight::new(kept, self.nodes.timeout());
-        let Some(leaders) = self.nodes.leaders() else { return flight };
+        let leaders = self.nodes.leaders()?;
+        let mut flight = leaders.flight(kept, self.nodes.timeout());
         for Leg { plan, receive, .. } in &self.legs {
-            let posted = receive.lent_mut(base).and_then(|into| {
-                // SAFETY: a slab of the margins, within the array, under an exclusive claim that the flight keeps.
-                unsafe { leaders.receive(into, plan.neighbour, plan.receive_tag) }
-            });
-            flight.add(posted);
+            let into = receive.lent_mut(base);
+            // SAFETY: a slab of the margins, within the array, under an exclusive claim that the flight keeps.
+            flight.add(unsafe { leaders.receive(into, plan.neighbour, plan.receive_tag) });
         }
         for Leg { plan, send, .. } in &self.legs {
-            let posted = send.lent(base).and_then(|from| {
-                // SAFETY: a slab of the block, within the array, under a shared claim that the flight keeps.
-                unsafe { leaders.send(from, plan.neighbour, plan.send_tag) }
-            });
-            flight.add(posted);
+            let from = send.lent(base);
+            // SAFETY: a slab of the block, within the array, under a shared claim that the flight keeps.
+            flight.add(unsafe { leaders.send(from, plan.neighbour, plan.send_tag) });
         }
-        flight
+        Some(flight)
     }
 
     /// Tells the neighbours that there is nothing for them, by empty messages, and takes from them what they send.
-    fn refuse<'a>(&'a self) -> Flight<Kept<'a, T, D>> {
+    fn refuse<'a>(&'a self) -> Option<Flight<Kept<'a, T, D>>> {
+        let leaders = self.nodes.leaders()?;
         let bytes = |leg: &Leg| volume(&leg.plan.receive) * size_of::<T>();
         let scratch: Vec<_> = self.legs.iter().map(|leg| vec![0_u8; bytes(leg)]).collect();
         let array = self.array.clone();
         let (sent, received) = (Vec::new(), Vec::new());
-        let kept = Kept { _sent: sent, _received: received, _array: array, _scratch: scratch };
-        let mut flight = Flight::new(kept, self.nodes.timeout());
+        let kept = Kept { _sent: sent, _received: received, _array: array, scratch };
+        let mut flight = leaders.flight(kept, self.nodes.timeout());
         let places = flight.lent(|kept| {
-            let places = kept._scratch.iter_mut().map(|bytes| (bytes.as_mut_ptr(), bytes.len()));
+            let places = kept.scratch.iter_mut().map(Vec::as_mut_ptr);
             places.collect::<Vec<_>>()
         });
-        let Some(leaders) = self.nodes.leaders() else { return flight };
-        for (Leg { plan, .. }, (base, n)) in self.legs.iter().zip(places) {
-            let posted = LentMut::bytes(base, n).and_then(|into| {
-                // SAFETY: as many bytes on the heap, which the flight keeps.
-                unsafe { leaders.receive(into, plan.neighbour, plan.receive_tag) }
-            });
-            flight.add(posted);
+        for (Leg { plan, unwanted, .. }, base) in self.legs.iter().zip(places) {
+            let into = unwanted.lent_mut(base);
+            // SAFETY: as many bytes on the heap, which the flight keeps.
+            flight.add(unsafe { leaders.receive(into, plan.neighbour, plan.receive_tag) });
             // SAFETY: nothing is read.
             flight.add(unsafe { leaders.send(Lent::nothing(), plan.neighbour, plan.send_tag) });
         }
-        flight
+        Some(flight)
     }
 }
 
@@ -185,7 +194,7 @@ impl<T: Element, D: Dimension> HaloRequest<'_, T, D> {
     pub fn wait(mut self) -> Result<()> {
         self.waited = true;
         let landed = self.land();
-        self.array.nodes.meet(landed)
+        self.array.nodes.meet_after(self.array.messages(), landed)
     }
 
     fn land(&mut self) -> Result<()> {
@@ -210,7 +219,7 @@ impl<T: Element, D: Dimension> Drop for HaloRequest<'_, T, D> {
         // Where it unwinds the others may never come: they are told by the end of this process.
         if !std::thread::panicking() {
             // Who wants the error waits for it.
-            let _ = self.array.nodes.meet(landed);
+            let _ = self.array.nodes.meet_after(self.array.messages(), landed);
         }
     }
 }

@@ -229,7 +229,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
                 return None;
             }
             // One length on, so that nothing is below zero.
-            let at = block.start + n + *i - halo;
+            let at = (block.start + *i).checked_add(n)?.checked_sub(halo)?;
             *i = match self.grid.periodic[axis] {
                 true => at.checked_rem(n)?,
                 false => at.checked_sub(n).filter(|at| *at < n)?,

@@ -1,5 +1,6 @@
 //! Parts of arrays as messages: as bytes where they are in one piece.
 
+use std::ffi::c_int;
 use std::ops::Range;
 
 use crate::error::Result;
@@ -12,7 +13,7 @@ pub(super) enum Place {
     /// All in one: from that byte on, so many.
     Whole {
         offset: usize,
-        bytes: usize,
+        bytes: c_int,
     },
     Scattered(Datatype),
 }
@@ -25,24 +26,24 @@ impl Place {
         let long = part.iter().position(|range| range.len() > 1).unwrap_or(shape.len());
         let whole = axes().skip(long + 1).all(|(range, n)| range.len() == *n);
         let bytes = volume(part) * size;
-        if whole && i32::try_from(bytes).is_ok() {
+        if let (true, Ok(bytes)) = (whole, c_int::try_from(bytes)) {
             let first = axes().fold(0, |at, (range, n)| at * n + range.start);
             return Ok(Self::Whole { offset: first * size, bytes });
         }
         Ok(Self::Scattered(Datatype::part(size, shape, part)?))
     }
 
-    pub(super) fn lent(&self, base: *mut u8) -> Result<Lent<'_>> {
+    pub(super) fn lent(&self, base: *mut u8) -> Lent<'_> {
         match self {
             Self::Whole { offset, bytes } => Lent::bytes(base.wrapping_add(*offset), *bytes),
-            Self::Scattered(datatype) => Ok(Lent::typed(base, datatype)),
+            Self::Scattered(datatype) => Lent::typed(base, datatype),
         }
     }
 
-    pub(super) fn lent_mut(&self, base: *mut u8) -> Result<LentMut<'_>> {
+    pub(super) fn lent_mut(&self, base: *mut u8) -> LentMut<'_> {
         match self {
             Self::Whole { offset, bytes } => LentMut::bytes(base.wrapping_add(*offset), *bytes),
-            Self::Scattered(datatype) => Ok(LentMut::typed(base, datatype)),
+            Self::Scattered(datatype) => LentMut::typed(base, datatype),
         }
     }
 }

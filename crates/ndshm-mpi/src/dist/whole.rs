@@ -7,7 +7,7 @@ use ndshm_array::{Element, SharedArray};
 
 use super::DistArray;
 use super::claims::{read, write};
-use super::copy::{Holders, Memory, transfer};
+use super::copy::{Holders, Memory, Messages};
 use crate::error::{Error, Result};
 use crate::node_array::NodeArray;
 use crate::op::{Number, Op};
@@ -20,7 +20,7 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     /// # Errors
     ///
     /// [`Error::NoSuchRank`]; [`Error::Claim`] where a block is claimed by somebody and not let go of in time; [`Error::TooLong`];
-    /// [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
+    /// [`Error::Memory`] where the root has no room; [`Error::Lost`], [`Error::TimedOut`], [`Error::Mpi`].
     ///
     /// ```no_run
     /// # let universe = ndshm_mpi::init()?;
@@ -34,20 +34,21 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     pub fn gather(&self, root: usize) -> Result<Option<Array<T, D>>> {
         let nodes = &self.nodes;
         nodes.settle(nodes.node_of(root).map(drop))?;
-        let claimed = nodes.is_leader().then(|| self.read_block()).transpose();
-        let claimed = nodes.settle(claimed)?;
-        let mut whole = (nodes.rank() == root).then(|| zeros::<T, D>(&self.shape));
-        let from = claimed.as_ref().map(|_| self.memory());
-        let to = whole.as_mut().map(|whole| self.memory_of(whole.as_mut_ptr()));
-        let wants = vec![(root, self.all())];
-        let keep = (claimed, self.array.clone(), whole);
-        let (has, size) = (self.holders(), size_of::<T>());
-        // SAFETY: the block under a shared claim, in a mapping that is kept, too; an array on the heap.
-        let moved = unsafe {
-            let (from, to) = ((&has, from.as_ref()), (&wants, to.as_ref()));
-            transfer(nodes.world(), size, from, to, keep, nodes.timeout())
+        let (is_root, size) = (nodes.rank() == root, size_of::<T>());
+        let prepare = || {
+            let claimed = nodes.is_leader().then(|| self.read_block()).transpose()?;
+            let mut whole = is_root.then(|| zeros::<T, D>(&self.shape)).transpose()?;
+            let from = claimed.as_ref().map(|_| self.memory());
+            let to = whole.as_mut().map(|whole| self.memory_of(whole.as_mut_ptr()));
+            let (has, wants) = (self.holders(), vec![(root, self.all())]);
+            let messages = Messages::new(size, (&has, from.as_ref()), (&wants, to.as_ref()))?;
+            Ok((messages, (claimed, self.array.clone(), whole)))
         };
-        let (_, _, whole) = nodes.settle(moved)?;
+        let (messages, keep) = nodes.settle(prepare())?;
+        let tag = nodes.next_tag();
+        // SAFETY: the block under a shared claim, in a mapping that is kept, too; an array on the heap.
+        let moved = unsafe { messages.exchange(nodes.world(), tag, keep, nodes.timeout()) };
+        let (_, _, whole) = nodes.settle_after(self.steps(), moved)?;
         Ok(whole)
     }
 
@@ -78,23 +79,24 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
             _ => nodes.node_of(root).map(drop),
         };
         nodes.settle(fits)?;
-        let claimed = nodes.is_leader().then(|| self.write_block()).transpose();
-        let claimed = nodes.settle(claimed)?;
         let in_order = |a: Array<T, D>| {
             if a.is_standard_layout() { a } else { a.as_standard_layout().into_owned() }
         };
-        let mut whole = whole.map(in_order);
-        let from = whole.as_mut().map(|whole| self.memory_of(whole.as_mut_ptr()));
-        let to = claimed.as_ref().map(|_| self.memory());
-        let has = vec![(root, self.all())];
-        let keep = (claimed, self.array.clone(), whole);
-        let (wants, size) = (self.holders(), size_of::<T>());
-        // SAFETY: an array on the heap; the block under an exclusive claim, in a mapping that is kept, too.
-        let moved = unsafe {
-            let (from, to) = ((&has, from.as_ref()), (&wants, to.as_ref()));
-            transfer(nodes.world(), size, from, to, keep, nodes.timeout())
+        let size = size_of::<T>();
+        let prepare = || {
+            let claimed = nodes.is_leader().then(|| self.write_block()).transpose()?;
+            let mut whole = whole.map(in_order);
+            let from = whole.as_mut().map(|whole| self.memory_of(whole.as_mut_ptr()));
+            let to = claimed.as_ref().map(|_| self.memory());
+            let (has, wants) = (vec![(root, self.all())], self.holders());
+            let messages = Messages::new(size, (&has, from.as_ref()), (&wants, to.as_ref()))?;
+            Ok((messages, (claimed, self.array.clone(), whole)))
         };
-        nodes.settle(moved.map(drop))
+        let (messages, keep) = nodes.settle(prepare())?;
+        let tag = nodes.next_tag();
+        // SAFETY: an array on the heap; the block under an exclusive claim, in a mapping that is kept, too.
+        let moved = unsafe { messages.exchange(nodes.world(), tag, keep, nodes.timeout()) };
+        nodes.settle_after(self.steps(), moved.map(drop))
     }
 
     /// Sets all of it to what `source` has, which may be divided otherwise: on another grid, with other halos, among other nodes of the same ranks.
@@ -129,19 +131,21 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
             }),
         });
         nodes.settle(fits)?;
-        let read = source.nodes.is_leader().then(|| source.read_block()).transpose();
-        let written = nodes.is_leader().then(|| self.write_block()).transpose();
-        let (read, written) = nodes.settle(read.and_then(|r| Ok((r, written?))))?;
-        let from = read.as_ref().map(|_| source.memory());
-        let to = written.as_ref().map(|_| self.memory());
-        let keep = (read, written, self.array.clone(), source.array.clone());
-        let (has, wants, size) = (source.holders(), self.holders(), size_of::<T>());
-        // SAFETY: the one block under a shared claim, the other under an exclusive one, in mappings that are kept, too.
-        let moved = unsafe {
-            let (from, to) = ((&has, from.as_ref()), (&wants, to.as_ref()));
-            transfer(nodes.world(), size, from, to, keep, nodes.timeout())
+        let size = size_of::<T>();
+        let prepare = || {
+            let read = source.nodes.is_leader().then(|| source.read_block()).transpose()?;
+            let written = nodes.is_leader().then(|| self.write_block()).transpose()?;
+            let from = read.as_ref().map(|_| source.memory());
+            let to = written.as_ref().map(|_| self.memory());
+            let (has, wants) = (source.holders(), self.holders());
+            let messages = Messages::new(size, (&has, from.as_ref()), (&wants, to.as_ref()))?;
+            Ok((messages, (read, written, self.array.clone(), source.array.clone())))
         };
-        nodes.settle(moved.map(drop))
+        let (messages, keep) = nodes.settle(prepare())?;
+        let tag = nodes.next_tag();
+        // SAFETY: the one block under a shared claim, the other under an exclusive one, in mappings that are kept, too.
+        let moved = unsafe { messages.exchange(nodes.world(), tag, keep, nodes.timeout()) };
+        nodes.settle_after(self.steps().max(source.steps()), moved.map(drop))
     }
 
     /// Copies any part of it to each node: into the first indices of `into` along each axis. Collective. The nodes may ask for different parts; what the
@@ -164,44 +168,58 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     /// ```
     pub fn copy_to_nodes(&self, part: &[Range<usize>], into: &NodeArray<T, D>) -> Result<()> {
         let nodes = &self.nodes;
-        let fits = self.fits(part, into);
-        nodes.settle(fits)?;
-        let claimed = nodes.is_leader().then(|| self.claim_both(part, into)).transpose();
-        let claimed = nodes.settle(claimed)?;
-        let moved = match (nodes.leaders(), claimed) {
-            (Some(leaders), Some((read, written))) => {
-                let ends = part.iter().flat_map(|range| [range.start as u64, range.end as u64]);
-                let ends: Vec<_> = ends.collect();
-                leaders
-                    .gather(&ends, nodes.timeout())
-                    .and_then(|all| {
-                        let parts = |node: usize| {
-                            let ends = &all[node * ends.len()..][..ends.len()];
-                            ends.chunks(2).map(|ends| ends[0] as usize..ends[1] as usize).collect()
-                        };
-                        let wants = (0..nodes.len()).map(|node| (node, parts(node))).collect();
-                        let has =
-                            (0..nodes.len()).map(|node| (node, self.grid.block(node))).collect();
-                        let (array, size) = (into.array(), size_of::<T>());
-                        let to = Memory {
-                            base: array.raw_view().as_mut_ptr().cast(),
-                            shape: array.shape().to_vec(),
-                            part: part.to_vec(),
-                            margin: vec![0; part.len()],
-                        };
-                        let keep = (read, written, self.array.clone(), array.clone());
-                        // SAFETY: the block under a shared claim, its copy's place under an exclusive one, in mappings that are
-                        // kept, too.
-                        unsafe {
-                            let (from, to) = ((&has, Some(&self.memory())), (&wants, Some(&to)));
-                            transfer(leaders, size, from, to, keep, nodes.timeout())
-                        }
-                    })
-                    .map(drop)
+        nodes.settle(self.fits(part, into))?;
+        // What all ask for, before anything that one of them may not get.
+        let ends = part.iter().flat_map(|range| [range.start as u64, range.end as u64]);
+        let ends: Vec<_> = ends.collect();
+        let asked = nodes.leaders().map(|leaders| leaders.gather(&ends, nodes.timeout()));
+        let prepared = asked.transpose().and_then(|asked| {
+            asked.map(|asked| self.prepare_copies(part, into, &asked)).transpose()
+        });
+        let prepared = nodes.settle_after(2, prepared)?;
+        let tag = nodes.next_tag();
+        let moved = match (nodes.leaders(), prepared) {
+            (Some(leaders), Some((messages, keep))) => {
+                // SAFETY: the block under a shared claim, its copy's place under an exclusive one, in mappings that are
+                // kept, too.
+                let moved = unsafe { messages.exchange(leaders, tag, keep, nodes.timeout()) };
+                moved.map(drop)
             }
             _ => Ok(()),
         };
-        nodes.settle(moved)
+        nodes.settle_after(self.steps(), moved)
+    }
+
+    /// The messages of a leader, by the ends of the parts that they all ask for; and what is lent to MPI.
+    fn prepare_copies<'a>(
+        &'a self,
+        part: &[Range<usize>],
+        into: &'a NodeArray<T, D>,
+        asked: &[u64],
+    ) -> Result<(Messages, impl Sized + use<'a, T, D>)> {
+        let (nodes, array) = (&self.nodes, into.array());
+        let corner: Vec<_> = part.iter().map(|range| 0..range.len()).collect();
+        let claims = (self.read_block()?, write(array, &corner, nodes.patience())?);
+        let parts = |node: usize| {
+            let ends = &asked[node * 2 * part.len()..][..2 * part.len()];
+            ends.chunks(2).map(|ends| ends[0] as usize..ends[1] as usize).collect()
+        };
+        let wants = (0..nodes.len()).map(|node| (node, parts(node))).collect();
+        let has = (0..nodes.len()).map(|node| (node, self.grid.block(node))).collect();
+        let to = Memory {
+            base: array.raw_view().as_mut_ptr().cast(),
+            shape: array.shape().to_vec(),
+            part: part.to_vec(),
+            margin: vec![0; part.len()],
+        };
+        let (from, size) = (self.memory(), size_of::<T>());
+        let messages = Messages::new(size, (&has, Some(&from)), (&wants, Some(&to)))?;
+        Ok((messages, (claims, self.array.clone(), array.clone())))
+    }
+
+    /// For how many time-outs others wait for those who move parts: each message may take one.
+    fn steps(&self) -> u32 {
+        u32::try_from(2 * self.nodes.len() + 1).unwrap_or(u32::MAX)
     }
 
     fn fits(&self, part: &[Range<usize>], into: &NodeArray<T, D>) -> Result<()> {
@@ -226,16 +244,6 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
             true => Ok(()),
             false => Err(Error::Strangers),
         }
-    }
-
-    #[allow(clippy::type_complexity, reason = "two guards")]
-    fn claim_both<'a>(
-        &'a self,
-        part: &[Range<usize>],
-        into: &'a NodeArray<T, D>,
-    ) -> Result<(ndshm_array::ReadGuard<'a, T, D>, ndshm_array::WriteGuard<'a, T, D>)> {
-        let corner: Vec<_> = part.iter().map(|range| 0..range.len()).collect();
-        Ok((self.read_block()?, write(into.array(), &corner, self.nodes.patience())?))
     }
 
     /// All elements combined, at every rank. Collective: each rank combines its band, each node the ranks' results in shared memory, and each
@@ -313,8 +321,9 @@ impl<T: Element, D: Dimension> DistArray<T, D> {
     }
 }
 
-/// Zeros of any kind of elements.
-fn zeros<T: Element, D: Dimension>(shape: &D) -> Array<T, D> {
-    let elements = bytemuck::zeroed_vec(shape.size());
-    Array::from_shape_vec(shape.clone(), elements).expect("as many as it has")
+/// Zeros of any kind of elements, if there is room.
+fn zeros<T: Element, D: Dimension>(shape: &D) -> Result<Array<T, D>> {
+    let (n, size) = (shape.size(), size_of::<T>());
+    let elements = bytemuck::try_zeroed_vec(n).map_err(|()| Error::Memory { n, size })?;
+    Ok(Array::from_shape_vec(shape.clone(), elements).expect("as many as it has"))
 }

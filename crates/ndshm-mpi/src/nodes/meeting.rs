@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::told::{MOST, Told};
 use bytemuck::{Pod, Zeroable};
 use ndshm_buffer::{BufferHandle, SharedBuffer, TYPED_MAGIC};
 use ndshm_sync::{
@@ -14,18 +15,13 @@ use ndshm_sync::{
 /// What ends the segment, and keeps safe code from opening it as raw bytes.
 const FOOTER_LEN: usize = 64;
 
-/// Bytes of an error's text that are kept.
-const TEXT: usize = 488;
-
 /// What went wrong in the meeting of that number.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Note {
     meeting: u64,
-    /// The rank of the job whose error it is.
-    rank: u64,
     len: u64,
-    text: [u8; TEXT],
+    told: [u8; MOST],
 }
 
 /// What a rank puts down for others: any element that is combined.
@@ -41,6 +37,8 @@ pub(super) struct Meeting {
     ///    dropped before it: fields are dropped in order.
     party: Party<'static>,
     notes: [Mutex<'static, Note>; 2],
+    /// Who gave up waiting says here for whom, for those that come later.
+    last: Mutex<'static, Note>,
     cells: Vec<Mutex<'static, Cell>>,
     /// # Invariants
     ///
@@ -57,7 +55,7 @@ pub(super) struct Meeting {
 
 fn len(size: usize) -> usize {
     let barrier = (size + 1) * size_of::<BarrierCell>();
-    let mutexes = 2 * size_of::<MutexCell<Note>>() + (size + 1) * size_of::<MutexCell<Cell>>();
+    let mutexes = 3 * size_of::<MutexCell<Note>>() + (size + 1) * size_of::<MutexCell<Cell>>();
     Members::SIZE + barrier + mutexes + FOOTER_LEN
 }
 
@@ -85,6 +83,24 @@ pub(super) fn handle(segment: &SharedBuffer) -> Result<Vec<u8>, Anything> {
     Ok(postcard::to_stdvec(&segment.handle())?)
 }
 
+impl Note {
+    /// What was put down for that meeting before stays.
+    fn fill(&mut self, meeting: u64, told: &Told) {
+        if self.meeting == meeting {
+            return;
+        }
+        let bytes = told.encoded();
+        let len = bytes.len().min(MOST);
+        (self.meeting, self.len) = (meeting, len as u64);
+        self.told[..len].copy_from_slice(&bytes[..len]);
+    }
+
+    fn read(&self, meeting: u64) -> Option<Told> {
+        let len = usize::try_from(self.len).unwrap_or(0).min(MOST);
+        (self.meeting == meeting).then(|| Told::decoded(&self.told[..len]))
+    }
+}
+
 impl Meeting {
     /// Joins as that rank of the node, which is that one of the job.
     pub(super) fn join(
@@ -106,36 +122,41 @@ impl Meeting {
         let mut layout = settled.layout();
         let barrier: Barrier<'static> = layout.barrier(size)?;
         let notes = [layout.mutex(Note::zeroed())?, layout.mutex(Note::zeroed())?];
+        let last = layout.mutex(Note::zeroed())?;
         let cells = (0..=size).map(|_| layout.mutex(Cell::default())).collect::<Result<_, _>>()?;
         let party = barrier.join(rank)?;
-        Ok(Self { party, notes, cells, members, segment, number: 1, timeout })
+        Ok(Self { party, notes, last, cells, members, segment, number: 1, timeout })
     }
 
     /// Puts down what went wrong, for the meeting to come; what was put down for it before stays.
-    pub(super) fn note(&self, rank: usize, text: &str) -> Result<(), BarrierError> {
-        let mut note = self.lock(&self.notes[self.turn()])?;
-        if note.meeting == self.number {
-            return Ok(());
-        }
-        let mut len = text.len().min(TEXT);
-        while !text.is_char_boundary(len) {
-            len -= 1;
-        }
-        (note.meeting, note.rank, note.len) = (self.number, rank as u64, len as u64);
-        note.text[..len].copy_from_slice(&text.as_bytes()[..len]);
+    pub(super) fn note(&self, told: &Told) -> Result<(), BarrierError> {
+        self.lock(&self.notes[self.turn()])?.fill(self.number, told);
         Ok(())
     }
 
-    /// Meets the others, and tells what any of them has put down.
-    pub(super) fn meet(&mut self) -> Result<Option<(usize, String)>, BarrierError> {
-        self.party.wait_timeout(self.timeout)?;
+    /// Meets the others, for so many time-outs, and tells what any of them has put down.
+    pub(super) fn meet(&mut self, steps: u32) -> Result<Option<Told>, BarrierError> {
+        self.party.wait_timeout(self.timeout.saturating_mul(steps))?;
         let (turn, number) = (self.turn(), self.number);
         self.number += 1;
-        let note = self.lock(&self.notes[turn])?;
-        Ok((note.meeting == number).then(|| {
-            let len = usize::try_from(note.len).unwrap_or(0).min(TEXT);
-            (note.rank as usize, String::from_utf8_lossy(&note.text[..len]).into_owned())
-        }))
+        Ok(self.lock(&self.notes[turn])?.read(number))
+    }
+
+    /// Puts down for whom this rank has given up waiting, which has broken the barrier.
+    pub(super) fn give_up(&self, told: &Told) {
+        // Where it cannot be told they take it from the barrier.
+        if let Ok(mut last) = self.lock(&self.last) {
+            last.fill(1, told);
+        }
+    }
+
+    /// For whom another rank has given up waiting. It says so right after it has broken the barrier: looks as often as
+    /// asked, a millisecond apart.
+    pub(super) fn given_up(&self, looks: u32) -> Option<Told> {
+        (0..looks).find_map(|look| {
+            std::thread::sleep(Duration::from_millis(u64::from(look > 0)));
+            self.lock(&self.last).ok()?.read(1)
+        })
     }
 
     fn turn(&self) -> usize {

@@ -1,23 +1,29 @@
 //! Which ranks share memory, and how they and the leaders of the nodes agree.
 
+mod agreement;
 mod meeting;
 mod options;
+mod told;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use mpi::traits::Communicator;
-use ndshm_sync::BarrierError;
 
 use crate::error::{Error, Result};
-use crate::sys::{Comm, may_call_here};
+use crate::grid;
+use crate::sys::{Comm, is_finalised, may_call_here, rank_of_process};
 use meeting::Meeting;
 use options::Grouping;
 pub use options::NodesOptions;
+use told::{Told, outcome};
 
 /// What programs have to have in common to take part: this crate's version, its protocol, the format of segments.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
+
+/// Tags of messages that move parts of arrays, one for each operation in turns. Those below are of halos.
+const TAGS: std::ops::Range<usize> = grid::MOST_WAYS..32_768;
 
 /// The ranks of a communicator, by the *nodes* on which they share memory.
 ///
@@ -56,6 +62,10 @@ struct Inner {
     whole: bool,
     timeout: Duration,
     meeting: RefCell<Meeting>,
+    /// Whether the ranks of this node have met for the last time: all were told that something broke.
+    closed: Cell<bool>,
+    /// How many operations have had a tag.
+    tags: Cell<usize>,
 }
 
 impl Nodes {
@@ -106,15 +116,18 @@ impl Nodes {
     }
 
     fn create(options: &NodesOptions, of: &impl Communicator) -> Result<Self> {
+        if is_finalised() {
+            return Err(Error::Finalised);
+        }
         let (level, may) = may_call_here();
         if !may {
             return Err(Error::Thread { level });
         }
         let timeout = options.timeout;
-        let world = Comm::duplicate(of.as_raw())?;
+        let world = Comm::duplicate(of.as_raw(), timeout)?;
         // Before anything that one rank could refuse and the others wait in.
         world.agree("versions, or how nodes are made", &options.said(), timeout)?;
-        let grouping = options.checked_grouping()?;
+        let grouping = settled(&world, options.checked_grouping(), timeout)?;
         let shared = world.split_shared()?;
         let colour = match grouping {
             Grouping::Memory => Some(0),
@@ -141,7 +154,7 @@ impl Nodes {
         let is_leader = local.rank() == 0;
         let leaders = world.split(is_leader.then_some(0))?;
 
-        let meeting = gather(&world, &local, timeout)?;
+        let meeting = first_meeting(&world, &local, timeout)?;
         let (node, local_rank) = (node_of(&mine), local.rank());
         let meeting = RefCell::new(meeting);
         let nodes = Self(Rc::new(Inner {
@@ -154,10 +167,11 @@ impl Nodes {
             whole,
             timeout,
             meeting,
+            closed: Cell::new(false),
+            tags: Cell::new(0),
         }));
-        if let Ok(rank) = u32::try_from(nodes.rank()) {
-            ndshm_array::set_rank(rank);
-        }
+        // There is one name for all claims of a process: that in the job, not in some part of it.
+        ndshm_array::set_rank(rank_of_process());
         Ok(nodes)
     }
 
@@ -288,9 +302,9 @@ impl Nodes {
     /// ```
     pub fn agree<T, E: std::fmt::Display>(&self, mine: std::result::Result<T, E>) -> Result<T> {
         let mine = mine.map_err(|e| Error::Rank { rank: self.rank(), message: e.to_string() });
-        match (self.told(mine.as_ref().err())?, mine) {
-            (Some((rank, message)), _) => Err(Error::Rank { rank, message }),
-            (None, mine) => mine,
+        match self.told(mine.as_ref().err(), 1)? {
+            Some(told) => Err(told.error()),
+            None => mine,
         }
     }
 
@@ -316,6 +330,13 @@ impl Nodes {
         self.0.local.share(0, bytes, self.timeout())
     }
 
+    /// The shape that the rank `root` has, at all ranks.
+    pub(crate) fn share_shape(&self, root: usize, shape: &[usize]) -> Result<Vec<usize>> {
+        let bytes = bytemuck::cast_slice(shape).to_vec();
+        let bytes = self.world().share(root, bytes, self.timeout())?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+
     /// How long a claim is waited for where others wait at a barrier meanwhile: they are to get its error, not a time-out.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout() / 4
@@ -335,73 +356,25 @@ impl Nodes {
         self.0.leaders.as_ref()
     }
 
-    /// Meets the ranks of this node: an error of any of them is one of all, this rank's own where it has one.
-    pub(crate) fn meet<T>(&self, mine: Result<T>) -> Result<T> {
-        let told = self.put_down(mine.as_ref().err())?;
-        let mine = mine?;
-        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
-    }
-
-    /// Meets all ranks: an error of any of them is one of all, this rank's own where it has one.
-    pub(crate) fn settle<T>(&self, mine: Result<T>) -> Result<T> {
-        let told = self.told(mine.as_ref().err())?;
-        let mine = mine?;
-        told.map_or(Ok(mine), |(rank, message)| Err(Error::Rank { rank, message }))
-    }
-
-    /// Meets all ranks: which of them failed, if any, and what it says; the same at all of them.
-    fn told(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
-        let of_node = self.put_down(mine)?;
-        let of_all = self.leaders().map_or(Ok(None), |leaders| {
-            leaders
-                .failure(of_node, self.timeout())
-                .map(|told| told.map(|(rank, message)| Error::Rank { rank, message }))
-        });
-        let (failed, own) = match of_all {
-            Ok(failed) => (failed, None),
-            Err(own) => (None, Some(own)),
-        };
-        let told = self.put_down(failed.as_ref().or(own.as_ref()))?;
-        // Where it is the leaders who could not meet, this one's own error.
-        own.map_or(Ok(told), Err)
-    }
-
-    /// Meets the ranks of this node, with what one of them has put down for that.
-    fn put_down(&self, mine: Option<&Error>) -> Result<Option<(usize, String)>> {
-        let meeting = &mut *self.0.meeting.borrow_mut();
-        let noted = match mine {
-            Some(Error::Rank { rank, message }) => meeting.note(*rank, message),
-            Some(e) => meeting.note(self.rank(), &e.to_string()),
-            None => Ok(()),
-        };
-        noted.and_then(|()| meeting.meet()).map_err(|e| self.lost(e))
-    }
-
-    /// Puts down a value for others of this node to [get](Self::get) after they have met; each rank has a cell, and there is one more.
-    pub(crate) fn put(&self, cell: usize, value: [u64; 2]) -> Result<()> {
-        self.0.meeting.borrow().put(cell, value).map_err(|e| self.lost(e))
-    }
-
-    pub(crate) fn get(&self, cell: usize) -> Result<[u64; 2]> {
-        self.0.meeting.borrow().get(cell).map_err(|e| self.lost(e))
-    }
-
-    fn lost(&self, source: BarrierError) -> Error {
-        let of_job = self.ranks_of(self.node());
-        let local: Vec<usize> = match &source {
-            BarrierError::Broken { lost } => lost.iter().map(|lost| lost.rank).collect(),
-            BarrierError::TimedOut { missing } => missing.clone(),
-            _ => Vec::new(),
-        };
-        let ranks = local.into_iter().filter_map(|rank| of_job.get(rank).copied()).collect();
-        Error::Lost { node: self.node(), source, ranks }
+    /// The tag of the next operation that moves parts of arrays: what one that failed has left is never taken for another's. All
+    /// ranks ask for it in the same operations.
+    pub(crate) fn next_tag(&self) -> usize {
+        let n = self.0.tags.get();
+        self.0.tags.set(n.wrapping_add(1));
+        TAGS.start + n % TAGS.len()
     }
 }
 
+/// The outcome of all ranks, before they can meet otherwise.
+fn settled<T>(world: &Comm, mine: Result<T>, timeout: Duration) -> Result<T> {
+    let failed = mine.as_ref().err().map(|e| Told::of(world.rank(), e).encoded());
+    let told = world.failure(failed, timeout)?;
+    outcome(mine, Ok(told.map(|told| Told::decoded(&told))))
+}
+
 /// Has the ranks of each node meet for the first time.
-fn gather(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
+fn first_meeting(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
     let size = local.size();
-    let fails = |e: meeting::Anything| Error::Meeting(e);
     let mut made = Ok(None);
     if local.rank() == 0 {
         made = meeting::create(size).map(Some);
@@ -417,11 +390,5 @@ fn gather(world: &Comm, local: &Comm, timeout: Duration) -> Result<Meeting> {
         Meeting::join(segment, size, (local.rank(), world.rank()), timeout)
     });
     // The leader's descriptor is what the others open: it stays until they have.
-    let failed =
-        joined.as_ref().err().map(|e| (world.rank(), fails(e.to_string().into()).to_string()));
-    match (joined, world.failure(failed, timeout)?) {
-        (Err(e), _) => Err(fails(e)),
-        (Ok(_), Some((rank, message))) => Err(Error::Rank { rank, message }),
-        (Ok(meeting), None) => Ok(meeting),
-    }
+    settled(world, joined.map_err(Error::Meeting), timeout)
 }

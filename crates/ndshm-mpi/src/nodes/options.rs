@@ -38,9 +38,11 @@ impl NodesOptions {
         Self { timeout, application: String::new(), grouping: Grouping::Memory }
     }
 
-    /// How long anybody is waited for before the others give up: 60 seconds, without this. A death is seen at once; this is
+    /// How long one step is waited for in which nothing comes before the others give up: 60 seconds, without this. A death is seen at once; this is
     /// for ranks that are stopped, or stuck, or at work for longer than the others. So it has to be longer than one rank ever computes
-    /// while others wait for it, and than one message of a leader takes.
+    /// while others wait for it, than one message of a leader or 64 MiB of it take, than memory takes to be made, with prefault where that is
+    /// asked for, and than a rank's part of a file. Other nodes are waited for twice as long. A claim of a collective operation is given up after
+    /// a quarter of it. All ranks give the same.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -83,10 +85,13 @@ impl NodesOptions {
     }
 
     pub(super) fn checked_grouping(&self) -> Result<Grouping> {
-        if let Grouping::Of(0) = self.grouping {
-            return Err(Error::NodeSize { size: 0 });
+        match self.grouping {
+            Grouping::Of(0) => Err(Error::NodeSize { size: 0 }),
+            Grouping::Colour(colour) if i32::try_from(colour).is_err() => {
+                Err(Error::Colour { colour })
+            }
+            grouping => Ok(grouping),
         }
-        Ok(self.grouping)
     }
 
     /// Makes the nodes of the ranks of `comm`, of which duplicates are used from then on. Collective.
@@ -95,7 +100,8 @@ impl NodesOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::Thread`]; [`Error::Differs`] where ranks run other versions, or ask for other nodes; [`Error::NodeSize`];
+    /// [`Error::Thread`], at this rank alone: the others time out; [`Error::Finalised`]; [`Error::Colour`]; [`Error::TimedOut`] where a rank does not
+    /// call it; [`Error::Differs`] where ranks run other versions, or ask for other nodes; [`Error::NodeSize`];
     /// [`Error::Meeting`] where memory cannot be had, or reached from another rank (other users, or containers, on
     /// one machine); [`Error::Mpi`].
     pub fn create(&self, comm: &impl Communicator) -> Result<Nodes> {

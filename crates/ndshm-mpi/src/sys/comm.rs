@@ -1,12 +1,12 @@
 //! Communicators of our own.
 
 use std::ffi::{c_int, c_void};
+use std::rc::Rc;
 use std::time::Duration;
 
 use mpi::ffi::{self, MPI_Comm, MPI_Datatype, MPI_Op, MPI_Request};
 
-use super::flight::has_leaked;
-use super::{Flight, Lent, LentMut, Posted, check, int, is_finalised, kinds};
+use super::{Flight, Lent, LentMut, Posted, State, check, int, is_finalised, kinds};
 use crate::error::Error;
 
 /// A communicator that nobody else uses, which returns its errors.
@@ -15,23 +15,29 @@ pub(crate) struct Comm {
     raw: MPI_Comm,
     rank: usize,
     size: usize,
+    /// The same for all that were split from one.
+    state: Rc<State>,
 }
 
 /// The number that no real error has: all is well.
 const NOBODY: u64 = u64::MAX;
 
 impl Comm {
-    /// A duplicate of any communicator. Collective.
-    pub(crate) fn duplicate(of: MPI_Comm) -> Result<Self, Error> {
-        Self::made("MPI_Comm_dup", |made| {
-            // SAFETY: `of` is a living communicator, `made` a place for one.
-            unsafe { ffi::MPI_Comm_dup(of, made) }
-        })?
-        .ok_or(Error::Mpi {
-            call: "MPI_Comm_dup",
-            code: 0,
-            message: "no communicator".to_owned(),
-        })
+    /// A duplicate of any communicator. Collective; who does not come is waited for no longer than that.
+    pub(crate) fn duplicate(of: MPI_Comm, timeout: Duration) -> Result<Self, Error> {
+        let state = Rc::new(State::default());
+        let call = "MPI_Comm_idup";
+        // SAFETY: reading a constant of the library.
+        let null = unsafe { ffi::RSMPI_COMM_NULL };
+        let mut flight = Flight::new(vec![null], timeout, state.clone());
+        let made = flight.lent(|made| made.as_mut_ptr());
+        flight.add(posted(&state, call, |request| {
+            // SAFETY: `of` is a living communicator, `made` a place for one on the heap, which the flight keeps.
+            unsafe { ffi::MPI_Comm_idup(of, made, request) }
+        }));
+        let (made, _) = flight.land()?;
+        let none = || Error::Mpi { call, code: 0, message: "no communicator".to_owned() };
+        Self::of(made[0], state)?.ok_or_else(none)
     }
 
     /// Those of the same colour, in the order of their ranks here; nothing without a colour. Collective.
@@ -40,7 +46,7 @@ impl Comm {
         let none = || Ok(unsafe { ffi::RSMPI_UNDEFINED });
         let colour = colour.map_or_else(none, |colour| int("colours", colour))?;
         let key = int("ranks", self.rank)?;
-        Self::made("MPI_Comm_split", |made| {
+        self.made("MPI_Comm_split", |made| {
             // SAFETY: a living communicator, a place for another.
             unsafe { ffi::MPI_Comm_split(self.raw, colour, key, made) }
         })
@@ -53,24 +59,30 @@ impl Comm {
         let kind = unsafe { ffi::RSMPI_COMM_TYPE_SHARED };
         // SAFETY: as above.
         let info = unsafe { ffi::RSMPI_INFO_NULL };
-        Self::made("MPI_Comm_split_type", |made| {
+        self.made("MPI_Comm_split_type", |made| {
             // SAFETY: a living communicator, a place for another.
             unsafe { ffi::MPI_Comm_split_type(self.raw, kind, key, info, made) }
         })
     }
 
     fn made(
+        &self,
         call: &'static str,
         make: impl FnOnce(*mut MPI_Comm) -> c_int,
     ) -> Result<Option<Self>, Error> {
+        self.state.check()?;
         // SAFETY: reading a constant of the library.
-        let null = unsafe { ffi::RSMPI_COMM_NULL };
-        let mut raw = null;
+        let mut raw = unsafe { ffi::RSMPI_COMM_NULL };
         check(call, make(&raw mut raw))?;
-        if raw == null {
+        Self::of(raw, self.state.clone())
+    }
+
+    fn of(raw: MPI_Comm, state: Rc<State>) -> Result<Option<Self>, Error> {
+        // SAFETY: reading a constant of the library.
+        if raw == unsafe { ffi::RSMPI_COMM_NULL } {
             return Ok(None);
         }
-        let mut made = Self { raw, rank: 0, size: 0 };
+        let mut made = Self { raw, rank: 0, size: 0, state };
         // SAFETY: reading a constant of the library.
         let handler = unsafe { ffi::RSMPI_ERRORS_RETURN };
         // SAFETY: a communicator that was just made.
@@ -85,6 +97,16 @@ impl Comm {
         Ok(Some(made))
     }
 
+    /// What is known of this communicator, and of all that were split from the same.
+    pub(crate) fn state(&self) -> &Rc<State> {
+        &self.state
+    }
+
+    /// Nothing under way on it yet, with what is to be lent.
+    pub(crate) fn flight<K>(&self, keep: K, timeout: Duration) -> Flight<K> {
+        Flight::new(keep, timeout, self.state.clone())
+    }
+
     pub(crate) fn rank(&self) -> usize {
         self.rank
     }
@@ -95,6 +117,7 @@ impl Comm {
 
     /// Whether the ranks of both are the same processes in the same order.
     pub(crate) fn is_congruent(&self, other: &Self) -> Result<bool, Error> {
+        self.state.check()?;
         let mut found = 0;
         // SAFETY: two living communicators, a place for a number.
         let code = unsafe { ffi::MPI_Comm_compare(self.raw, other.raw, &raw mut found) };
@@ -105,13 +128,11 @@ impl Comm {
     }
 
     fn posted(
+        &self,
         call: &'static str,
         post: impl FnOnce(*mut MPI_Request) -> c_int,
     ) -> Result<Posted, Error> {
-        // SAFETY: reading a constant of the library.
-        let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
-        check(call, post(&raw mut request))?;
-        Ok(Posted(request))
+        posted(&self.state, call, post)
     }
 
     /// Sends to that rank.
@@ -127,7 +148,7 @@ impl Comm {
     ) -> Result<Posted, Error> {
         let (to, tag) = (int("ranks", to)?, int("tags", tag)?);
         let Lent { base, count, datatype, .. } = from;
-        Self::posted("MPI_Isend", |request| {
+        self.posted("MPI_Isend", |request| {
             // SAFETY: the caller's promise.
             unsafe { ffi::MPI_Isend(base.cast(), count, datatype, to, tag, self.raw, request) }
         })
@@ -146,7 +167,7 @@ impl Comm {
     ) -> Result<Posted, Error> {
         let (from, tag) = (int("ranks", from)?, int("tags", tag)?);
         let LentMut { base, count, datatype, .. } = into;
-        Self::posted("MPI_Irecv", |request| {
+        self.posted("MPI_Irecv", |request| {
             // SAFETY: the caller's promise.
             unsafe { ffi::MPI_Irecv(base.cast(), count, datatype, from, tag, self.raw, request) }
         })
@@ -163,9 +184,9 @@ impl Comm {
         n: usize,
         root: usize,
     ) -> Result<Posted, Error> {
-        let into = LentMut::bytes(base, n)?;
+        let into = LentMut::bytes(base, int("bytes of a message", n)?);
         let root = int("ranks", root)?;
-        Self::posted("MPI_Ibcast", |request| {
+        self.posted("MPI_Ibcast", |request| {
             // SAFETY: the caller's promise.
             unsafe {
                 ffi::MPI_Ibcast(base.cast(), into.count, into.datatype, root, self.raw, request)
@@ -188,13 +209,13 @@ impl Comm {
     ) -> Result<Posted, Error> {
         let n = int("elements of a message", n)?;
         let Some(root) = root else {
-            return Self::posted("MPI_Iallreduce", |request| {
+            return self.posted("MPI_Iallreduce", |request| {
                 // SAFETY: the caller's promise.
                 unsafe { ffi::MPI_Iallreduce(from, into, n, datatype, op, self.raw, request) }
             });
         };
         let root = int("ranks", root)?;
-        Self::posted("MPI_Ireduce", |request| {
+        self.posted("MPI_Ireduce", |request| {
             // SAFETY: the caller's promise.
             unsafe { ffi::MPI_Ireduce(from, into, n, datatype, op, root, self.raw, request) }
         })
@@ -206,7 +227,7 @@ impl Comm {
             return Ok(mine);
         }
         let kind = (kinds::u64(), kinds::least());
-        let mut flight = Flight::new((mine.to_vec(), vec![0_u64; N]), timeout);
+        let mut flight = self.flight((mine.to_vec(), vec![0_u64; N]), timeout);
         let places = flight.lent(|(mine, all)| (mine.as_ptr().cast(), all.as_mut_ptr().cast()));
         // SAFETY: two lists of `N` on the heap, which the flight keeps.
         let posted = unsafe { self.reduce(places, N, kind, None) };
@@ -225,7 +246,7 @@ impl Comm {
         if self.size == 1 {
             return Ok(bytes);
         }
-        let mut len = Flight::new(vec![bytes.len() as u64], timeout);
+        let mut len = self.flight(vec![bytes.len() as u64], timeout);
         let place = len.lent(|n| n.as_mut_ptr().cast::<u8>());
         // SAFETY: eight bytes on the heap, which the flight keeps.
         let posted = unsafe { self.broadcast(place, 8, root) };
@@ -233,7 +254,7 @@ impl Comm {
         let (len, _) = len.land()?;
         let len = usize::try_from(len[0]).unwrap_or(usize::MAX);
         let bytes = if self.rank == root { bytes } else { vec![0; len] };
-        let mut flight = Flight::new(bytes, timeout);
+        let mut flight = self.flight(bytes, timeout);
         let place = flight.lent(|bytes| bytes.as_mut_ptr());
         // SAFETY: as many bytes on the heap, which the flight keeps.
         let posted = unsafe { self.broadcast(place, len, root) };
@@ -245,10 +266,10 @@ impl Comm {
     pub(crate) fn gather(&self, mine: &[u64], timeout: Duration) -> Result<Vec<u64>, Error> {
         let all = vec![0_u64; mine.len() * self.size];
         let n = int("numbers", mine.len())?;
-        let mut flight = Flight::new((mine.to_vec(), all), timeout);
+        let mut flight = self.flight((mine.to_vec(), all), timeout);
         let (from, into) = flight.lent(|(mine, all)| (mine.as_ptr(), all.as_mut_ptr()));
         let kind = kinds::u64();
-        flight.add(Self::posted("MPI_Iallgather", |request| {
+        flight.add(self.posted("MPI_Iallgather", |request| {
             // SAFETY: `n` numbers, and room for `n` of each rank, on the heap, which the flight keeps.
             unsafe {
                 ffi::MPI_Iallgather(from.cast(), n, kind, into.cast(), n, kind, self.raw, request)
@@ -293,34 +314,43 @@ impl Comm {
         Err(Error::Differs { what, values })
     }
 
-    /// Whether all have done well: who of them has not, by the number it has, and what it says. Collective: one message of 8
+    /// Whether all have done well: what the first of them that has not says. Collective: one message of 8
     /// bytes where they have.
     pub(crate) fn failure(
         &self,
-        mine: Option<(usize, String)>,
+        mine: Option<Vec<u8>>,
         timeout: Duration,
-    ) -> Result<Option<(usize, String)>, Error> {
-        // The number in the high half decides who speaks, the rank here in the low half is how to reach it.
-        let number =
-            mine.as_ref().map_or(NOBODY, |(who, _)| (*who as u64) << 32 | self.rank as u64);
-        let [first] = self.least([number], timeout)?;
-        if first == NOBODY {
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let number = mine.as_ref().map_or(NOBODY, |_| self.rank as u64);
+        let [speaker] = self.least([number], timeout)?;
+        if speaker == NOBODY {
             return Ok(None);
         }
-        let (who, speaker) = ((first >> 32) as usize, (first & 0xFFFF_FFFF) as usize);
-        let text = mine.map_or_else(Vec::new, |(_, text)| text.into_bytes());
-        let text = self.share(speaker, text, timeout)?;
-        Ok(Some((who, String::from_utf8_lossy(&text).into_owned())))
+        let said = mine.unwrap_or_default();
+        Ok(Some(self.share(speaker as usize, said, timeout)?))
     }
 }
 
 impl Drop for Comm {
     fn drop(&mut self) {
-        if !is_finalised() && !has_leaked() {
+        if !is_finalised() && !self.state.has_active() {
             // SAFETY: made here, freed once.
             unsafe { ffi::MPI_Comm_free(&raw mut self.raw) };
         }
     }
+}
+
+/// Has MPI take on a request, where it may still be asked.
+fn posted(
+    state: &State,
+    call: &'static str,
+    post: impl FnOnce(*mut MPI_Request) -> c_int,
+) -> Result<Posted, Error> {
+    state.check()?;
+    // SAFETY: reading a constant of the library.
+    let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
+    check(call, post(&raw mut request))?;
+    Ok(Posted(request))
 }
 
 /// FNV-1a: the same in every program.
@@ -347,7 +377,7 @@ mod tests {
         let universe = crate::init().unwrap();
         assert!(matches!(crate::init(), Err(Error::Initialised)));
         let world = universe.world();
-        let comm = Comm::duplicate(world.as_raw()).unwrap();
+        let comm = Comm::duplicate(world.as_raw(), Duration::from_secs(10)).unwrap();
         assert_eq!((comm.rank(), comm.size()), (world.rank() as usize, 1));
 
         // SAFETY: nothing is read.
@@ -365,18 +395,26 @@ mod tests {
         }
         let dropped = std::rc::Rc::new(std::cell::Cell::new(false));
         let lent = Told(dropped.clone(), vec![0; 4]);
-        let mut flight = Flight::new(lent, Duration::from_millis(50));
+        let mut flight = comm.flight(lent, Duration::from_millis(50));
         let into = flight.lent(|lent| lent.1.as_mut_ptr());
         // SAFETY: four bytes on the heap, which the flight keeps.
-        flight.add(unsafe { comm.receive(LentMut::bytes(into, 4).unwrap(), 0, 1) });
+        flight.add(unsafe { comm.receive(LentMut::bytes(into, 4), 0, 1) });
         assert!(matches!(flight.land(), Err(Error::TimedOut { .. })));
         assert!(!dropped.get());
+        // Nothing is posted there any more: it says why.
+        // SAFETY: nothing is read.
+        let refused = unsafe { comm.send(Lent::nothing(), 0, 2) }.unwrap_err();
+        let Error::Broken { by } = &refused else { panic!("{refused}") };
+        assert!(by.contains("nothing came"), "{by}");
+        assert!(comm.state().has_active());
         // It comes late, into memory that is still there.
+        let comm =
+            Comm { state: Rc::default(), raw: comm.raw, ..*std::mem::ManuallyDrop::new(comm) };
         let sent = vec![9_u8; 4];
-        let mut flight = Flight::new(sent, timeout);
+        let mut flight = comm.flight(sent, timeout);
         let from = flight.lent(|sent| sent.as_ptr());
         // SAFETY: four bytes on the heap, which the flight keeps.
-        flight.add(unsafe { comm.send(Lent::bytes(from, 4).unwrap(), 0, 1) });
+        flight.add(unsafe { comm.send(Lent::bytes(from, 4), 0, 1) });
         flight.land().unwrap();
     }
 }

@@ -61,6 +61,9 @@ impl Datatype {
         call: &'static str,
         make: impl FnOnce(*mut MPI_Datatype) -> c_int,
     ) -> Result<Self, Error> {
+        if is_finalised() {
+            return Err(Error::Finalised);
+        }
         // SAFETY: reading a constant of the library.
         let mut made = unsafe { ffi::RSMPI_DATATYPE_NULL };
         check(call, make(&raw mut made))?;
@@ -105,9 +108,8 @@ impl<'a> Lent<'a> {
     }
 
     /// So many bytes.
-    pub(crate) fn bytes(base: *const u8, n: usize) -> Result<Self, Error> {
-        let count = int("bytes of a message", n)?;
-        Ok(Self { base, count, datatype: kinds::u8(), lent: PhantomData })
+    pub(crate) fn bytes(base: *const u8, count: c_int) -> Self {
+        Self { base, count, datatype: kinds::u8(), lent: PhantomData }
     }
 
     /// Nothing.
@@ -123,8 +125,7 @@ impl<'a> LentMut<'a> {
     }
 
     /// So many bytes.
-    pub(crate) fn bytes(base: *mut u8, n: usize) -> Result<Self, Error> {
-        let count = int("bytes of a message", n)?;
-        Ok(Self { base, count, datatype: kinds::u8(), lent: PhantomData })
+    pub(crate) fn bytes(base: *mut u8, count: c_int) -> Self {
+        Self { base, count, datatype: kinds::u8(), lent: PhantomData }
     }
 }

@@ -2,22 +2,13 @@
 
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mpi::ffi::{self, MPI_Request, MPI_Status};
 
-use super::{check, error, is_finalised, kinds};
+use super::{State, check, error, is_finalised, kinds};
 use crate::error::Error;
-
-/// Whether requests were left to MPI: what they refer to is not freed then. (OpenMPI faults where a communicator is freed that has one.)
-static LEAKED: AtomicBool = AtomicBool::new(false);
-
-/// Whether MPI still has requests of ours that nobody waits for.
-pub(super) fn has_leaked() -> bool {
-    // Relaxed: set and read by the one thread that calls MPI.
-    LEAKED.load(Ordering::Relaxed)
-}
 
 /// Looks before the processor is offered to others.
 const SPINS: u32 = 200;
@@ -58,13 +49,14 @@ pub(crate) struct Flight<K> {
     /// 1. Taken or dropped only when no request is active.
     keep: ManuallyDrop<Option<K>>,
     timeout: Duration,
+    state: Rc<State>,
 }
 
 impl<K> Flight<K> {
     /// Nothing under way yet, with what is to be lent.
-    pub(crate) fn new(keep: K, timeout: Duration) -> Self {
+    pub(super) fn new(keep: K, timeout: Duration, state: Rc<State>) -> Self {
         let keep = ManuallyDrop::new(Some(keep));
-        Self { requests: Vec::new(), statuses: Vec::new(), failed: None, keep, timeout }
+        Self { requests: Vec::new(), statuses: Vec::new(), failed: None, keep, timeout, state }
     }
 
     /// Addresses in what is to be lent, before anything is posted: it stays where it is.
@@ -78,6 +70,7 @@ impl<K> Flight<K> {
             Ok(Posted(request)) => {
                 self.requests.push(request);
                 self.statuses.push(Status(None));
+                self.state.add();
             }
             Err(e) => self.failed = self.failed.take().or(Some(e)),
         }
@@ -110,6 +103,7 @@ impl<K> Flight<K> {
             return Ok((0, true));
         }
         let done = usize::try_from(done).unwrap_or(0).min(n);
+        self.state.landed(done);
         for (&index, status) in indices.iter().zip(&*statuses).take(done) {
             let failed = status.MPI_ERROR;
             if code == ffi::MPI_ERR_IN_STATUS as c_int && failed != 0 {
@@ -126,6 +120,9 @@ impl<K> Flight<K> {
     fn wait(&mut self) -> Result<(), Error> {
         if self.requests.is_empty() {
             return Ok(());
+        }
+        if is_finalised() {
+            return Err(Error::Finalised);
         }
         let n = self.requests.len();
         let mut indices: Vec<c_int> = vec![0; n];
@@ -155,28 +152,34 @@ impl<K> Flight<K> {
 
     /// Waits until all is complete, for the time-out after each message that came: what was lent, and what came of each request, in the
     /// order in which they were added.
+    ///
+    /// # Errors
+    ///
+    /// What failed first, rather than that the rest did not come for that. Nothing is posted any more on communicators that failed.
     pub(crate) fn land(mut self) -> Result<(K, Vec<Status>), Error> {
-        if let Err(e) = self.wait() {
+        let waited = self.wait();
+        if waited.is_err() {
             // Once is enough: what is not complete now is leaked.
             self.timeout = Duration::ZERO;
+        }
+        let failed = self.failed.take().map_or(waited, Err);
+        if let Err(e) = failed {
+            self.state.note(&e);
             return Err(e);
         }
-        let kept = self.keep.take();
-        match (self.failed.take(), kept) {
-            (None, Some(keep)) => Ok((keep, std::mem::take(&mut self.statuses))),
-            (Some(e), _) => Err(e),
-            (None, None) => unreachable!("a flight lands once"),
+        match self.keep.take() {
+            Some(keep) => Ok((keep, std::mem::take(&mut self.statuses))),
+            None => unreachable!("a flight lands once"),
         }
     }
 }
 
 impl<K> Drop for Flight<K> {
     fn drop(&mut self) {
-        if self.requests.is_empty() || (!is_finalised() && self.wait().is_ok()) {
+        match self.wait() {
             // SAFETY: no request is active (invariant 1), and the value is not used after.
-            unsafe { ManuallyDrop::drop(&mut self.keep) };
-        } else {
-            LEAKED.store(true, Ordering::Relaxed);
+            Ok(()) => unsafe { ManuallyDrop::drop(&mut self.keep) },
+            Err(e) => self.state.note(&e),
         }
     }
 }

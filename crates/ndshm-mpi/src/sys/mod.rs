@@ -3,8 +3,8 @@
 //! # Invariants
 //!
 //! 1. MPI is initialised and not finalised whenever one of these functions is called: a `Comm` is made of a living
-//!    communicator, is not `Send`, and so stays in the thread that may call MPI; what is dropped after `MPI_Finalize`
-//!    calls nothing.
+//!    communicator, is not `Send`, and so stays in the thread that may call MPI; after `MPI_Finalize`, which is asked for
+//!    before anything is posted, nothing is called.
 //! 2. All communicators are duplicates of our own with `MPI_ERRORS_RETURN`: no other code sends on them.
 //! 3. Memory that MPI was lent belongs to a `Flight` until all of its requests are complete, and is leaked where they are not.
 
@@ -12,13 +12,15 @@ mod comm;
 mod datatype;
 mod flight;
 pub(crate) mod kinds;
+mod state;
 mod thread;
 
 pub(crate) use comm::Comm;
 pub(crate) use datatype::{Datatype, Lent, LentMut};
 pub(crate) use flight::{Flight, Posted};
 pub(crate) use mpi::ffi::{MPI_Datatype, MPI_Op};
-pub(crate) use thread::may_call_here;
+pub(crate) use state::State;
+pub(crate) use thread::{may_call_here, rank_of_process};
 
 use std::ffi::c_int;
 
@@ -46,8 +48,11 @@ fn error(call: &'static str, code: c_int) -> Error {
     Error::Mpi { call, code, message }
 }
 
+/// Bytes that leaders send at a time: the ranks of a node meet after each.
+pub(crate) const PIECE: usize = 64 << 20;
+
 /// Whether MPI has ended, so that its objects are gone.
-fn is_finalised() -> bool {
+pub(crate) fn is_finalised() -> bool {
     mpi::is_finalized()
 }
 

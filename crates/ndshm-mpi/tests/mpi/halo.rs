@@ -94,7 +94,13 @@ pub(crate) fn refusals() {
     let refused = options().halo([smallest + 1, 0]).zeros(&[11, 4][..]).unwrap_err();
     one_line(&refused, &["axis 0", &format!("blocks of {smallest}")]);
     assert!(matches!(refused, Error::Halo { axis: 0, .. }));
-    options().halo([smallest, 9]).zeros(&[11, 4][..]).unwrap(); // a margin of one's own may be any
+    // A margin of one's own may be any, also wider than all that comes before it.
+    let wide = options().halo([smallest, 9]).zeros(&[11, 4][..]).unwrap();
+    assert_eq!(wide.to_global(&[smallest, 0][..]), None);
+    let first = wide.block()[0].start;
+    assert_eq!(wide.to_global(&[smallest, 9][..]), Some(IxDyn(&[first, 0])));
+    let refused = options().halo([0, usize::MAX / 2 + 1]).zeros(&[11, 4][..]).unwrap_err();
+    assert!(matches!(refused, Error::Halo { axis: 1, .. }), "{refused}");
     assert!(matches!(options().halo([1]).zeros(&[11, 4][..]), Err(Error::Axes { given: 1, .. })));
     assert!(matches!(options().grid([3]).zeros(&[11, 4][..]), Err(Error::Grid { .. })));
     let width = if nodes.rank() == 2 { 1 } else { 2 };

@@ -4,7 +4,7 @@ use ndarray::{Array, Ix0, Ix1, Ix2, Ix3};
 use ndshm_mpi::{DistArray, Error, Max, Min, Op, Product, Reduction, Sum};
 use num_complex::Complex;
 
-use crate::job::{all_jobs, rank};
+use crate::job::{all_jobs, ends_well, job, rank};
 
 pub(crate) fn values_are_combined() {
     all_jobs("reduction::values");
@@ -107,4 +107,17 @@ pub(crate) fn arrays() {
     drop(kept);
     nodes.barrier().unwrap();
     long.allreduce(Sum).unwrap();
+}
+
+pub(crate) fn long_ones_in_pieces() {
+    ends_well(job("reduction::pieces", 2, 1), "pieces");
+}
+
+/// More than is sent between nodes at a time.
+pub(crate) fn pieces() {
+    let (_universe, nodes) = rank();
+    let a = Reduction::<u8, Ix1>::zeros(&nodes, (64 << 20) + 5).unwrap();
+    a.contribution().unwrap().iter_mut().enumerate().for_each(|(i, x)| *x = (i % 100) as u8);
+    a.allreduce(Sum).unwrap();
+    assert!(a.result().unwrap().iter().enumerate().all(|(i, x)| *x == 2 * (i % 100) as u8));
 }
