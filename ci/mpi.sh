@@ -120,7 +120,7 @@ if [ "$mpi" = openmpi ]; then
     fi
 
     echo "-- kills"
-    "$release/kills" --rounds 24 --ndshm "$release/ndshm"
+    "$release/kills" --rounds 12 --ndshm "$release/ndshm"
 fi
 
 echo "-- ratios, quickly"
