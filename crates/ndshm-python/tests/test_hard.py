@@ -265,7 +265,7 @@ def test_descriptions_of_locks_that_are_spoilt():
 import sys, ndshm
 handle = bytes.fromhex(sys.argv[1])
 for at in range(len(handle)):
-    for spoilt in (handle[:at] + bytes([handle[at] ^ 1]) + handle[at + 1:], handle[:at] + b"\\1" + handle[at:], handle[:at] + handle[at + 1:]):
+    for spoilt in (handle[:at] + bytes([handle[at] ^ 1]) + handle[at + 1:], handle[:at] + bytes([1]) + handle[at:], handle[:at] + handle[at + 1:]):
         try:
             other = ndshm.Mutex._of(spoilt)
             other.acquire(False)
