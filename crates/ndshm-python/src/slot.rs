@@ -94,21 +94,12 @@ impl<P: Primitive, G> Slot<P, G> {
     pub(crate) fn take(&self, py: Python<'_>) -> PyResult<Option<G>> {
         Ok(self.mine(py)?.held.pop().map(|guard| guard.0))
     }
-}
 
-impl<P: Primitive, G> Slot<P, G> {
     /// The guard of which that is true.
     pub(crate) fn take_where(&self, is_it: impl Fn(&G) -> bool) -> Option<G> {
         let mut state = self.lock();
         let at = state.held.iter().position(|guard| is_it(&guard.0))?;
         Some(state.held.swap_remove(at).0)
-    }
-}
-
-impl<P, G> Drop for Slot<P, G> {
-    fn drop(&mut self) {
-        // Guards first, as the fields lie: what is still held is let go of.
-        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).held.clear();
     }
 }
 
